@@ -1,0 +1,1 @@
+"""The pipeline's stages (one DVC stage a file) and the rooms that they call."""

@@ -1,0 +1,1 @@
+"""The data sets: descriptors of the named ones, readers, fetching, splitting, decoding."""

@@ -1,0 +1,95 @@
+"""The named data sets. Each is one small YAML file in stages/datasets/named.
+
+The file's name is the data set's name, without an ending: DVC's stage
+`download` has the file itself as a dependency (`deps: ['${dataset}']` with
+that folder as its working directory), so that a name and an absolute path
+are written the same way in params.yaml.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
+
+from stages.errors import PipelineError, did_you_mean
+
+NAMED = Path(__file__).parent / "named"
+
+
+class SourceFile(BaseModel):
+    """One file of a data set: its name, MD5 (hex) and the addresses of its mirrors.
+
+    `unpacked_sha256` is the digest of the unpacked bytes, for copies that were
+    compressed again (Debian's).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    md5: str
+    unpacked_sha256: str | None = None
+
+
+class Descriptor(BaseModel):
+    """What is known of a named data set before it is fetched.
+
+    `image_shape` is (height, width, channels); `reader` names the function of
+    `stages.datasets.readers` that makes arrays of the files; `mirrored` says
+    whether a mirrored image is still of its class; `mirrors` are base
+    addresses that the files' names are joined to; `system_folder` is where a
+    Debian package puts the files.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    source: str
+    licence: str
+    reader: str
+    image_shape: tuple[int, int, int]
+    mirrored: bool
+    classes: tuple[str, ...]
+    files: tuple[SourceFile, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    system_folder: str | None = None
+    package: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """`dataset` of params.yaml, understood: a named set or a path of one's own."""
+
+    name: str
+    descriptor: Descriptor | None
+    path: Path | None
+
+
+def names() -> list[str]:
+    """The named data sets, sorted."""
+    return sorted(path.name for path in NAMED.iterdir() if not path.name.startswith("."))
+
+
+def descriptor(name: str) -> Descriptor:
+    """Read the descriptor of a named data set."""
+    return Descriptor.model_validate(YAML(typ="safe", pure=True).load(NAMED / name))
+
+
+def find(dataset: str) -> DataSource:
+    """Tell a named data set from a path.
+
+    Raises:
+        PipelineError: neither a known name nor an absolute path that is there.
+    """
+    if dataset in names():
+        return DataSource(dataset, descriptor(dataset), None)
+    path = Path(dataset)
+    if path.is_absolute():
+        if not path.exists():
+            raise PipelineError(f"dataset: {dataset}: no such file or folder")
+        return DataSource(path.stem if path.is_file() else path.name, None, path)
+    if "/" in dataset or path.exists() or dataset.startswith(("~", ".")):
+        raise PipelineError(
+            f"dataset: {dataset}: a path has to be absolute: {path.expanduser().absolute()}"
+        )
+    raise PipelineError(f"dataset: {dataset}: unknown data set{did_you_mean(dataset, names())}")

@@ -1,0 +1,1 @@
+"""The parameters: params.yaml read, checked, and resolved for each stage."""

@@ -1,0 +1,99 @@
+"""What params.yaml may hold: a type, a range and a default meaning for every key."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "maxout"]
+Normalization = Literal["minmax", "standard", "imagenet"]
+Optimizer = Literal["adam", "rmsprop", "sgd"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
+DType = Literal["float32", "mixed_bfloat16"]
+
+
+def _number(value: Any) -> Any:
+    """A finite int or float; nothing else is taken for a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, not {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, not {value!r}")
+    return float(value)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number, not {value!r}")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Rate = Annotated[Number, Field(ge=0, lt=1)]
+Count = Annotated[Whole, Field(ge=1)]
+Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
+
+
+class Parameters(BaseModel):
+    """params.yaml as written; None stands for 'as published' (see `resolve`)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    dataset: str
+    image_size: Annotated[Count, Field(le=1024)] | None
+    channels: Literal[1, 3] | None
+    validation_fraction: Rate
+    test_fraction: Annotated[Number, Field(gt=0, lt=1)]
+    split_seed: Seed
+    normalization: Normalization | None
+    unreadable: Literal["error", "skip"]
+
+    model: str
+    dropout: Rate | list[Rate] | None
+    activation: Activation | None
+    pretrained_weights: str
+    fine_tune_from: str | None
+    fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
+    fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
+
+    augmentation: bool
+    epochs: Annotated[Count, Field(le=100_000)] | None
+    batch_size: Annotated[Count, Field(le=65_536)] | None
+    optimizer: Optimizer | None
+    learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
+    learning_rate_schedule: Schedule
+    warmup_epochs: Annotated[Number, Field(ge=0)]
+    label_smoothing: Rate
+    early_stopping: Count | None
+    best_weights: bool
+    class_weights: bool
+    seed: Seed
+
+    dtype: DType
+    deterministic: bool
+    threads: Annotated[Count, Field(le=1024)]
+
+    explain_image: Annotated[Whole, Field(ge=0)]
+
+    @field_validator("dropout", mode="before")
+    @classmethod
+    def _dropout(cls, value: Any) -> Any:
+        """One message for the number and for each element of the list."""
+        for rate in value if isinstance(value, list) else [value]:
+            if value is None:
+                continue
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise ValueError(f"expected a number from 0 to below 1, or a list, not {value!r}")
+        if value == []:
+            raise ValueError("expected a number from 0 to below 1, or a list, not []")
+        return value
+
+    @field_validator("dtype", mode="before")
+    @classmethod
+    def _dtype(cls, value: Any) -> Any:
+        if value == "mixed_float16":
+            raise ValueError(
+                "mixed_float16 has no fast kernels on a CPU and loses small gradients; "
+                "use mixed_bfloat16"
+            )
+        return value

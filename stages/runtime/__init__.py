@@ -1,0 +1,1 @@
+"""How a stage runs as a process: errors, outs, resume files, locks, wall times."""
