@@ -7,6 +7,7 @@ KERAS_BACKEND=jax or =torch differs from one with TensorFlow in this file only.
 import contextlib
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,33 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
         torch.use_deterministic_algorithms(deterministic)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(dtype)
+
+
+def gradient(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """The derivative of `function`, which gives one number, at the tensor `inputs`.
+
+    Returns a tensor of the backend, of the shape and dtype of `inputs`.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            number = function(inputs)
+        return tape.gradient(number, inputs)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(function)(inputs)
+    if backend == "torch":
+        import torch
+
+        leaf = inputs.detach().requires_grad_(True)
+        return torch.autograd.grad(function(leaf), leaf)[0]
+    raise NotImplementedError(f"no gradients with KERAS_BACKEND={backend}")
 
 
 def cpu_flags() -> list[str]:

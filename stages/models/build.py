@@ -1,5 +1,6 @@
 """From a network's description to a Keras model that takes raw pixels."""
 
+from functools import partial
 from typing import Any, TypedDict
 
 import keras
@@ -101,12 +102,12 @@ def _layers(network: Network, activation: str) -> list[keras.layers.Layer]:
     for layer in architecture.named(network):
         match layer:
             case architecture.Conv():
-                options: dict[str, Any] = {"kernel_size": layer.kernel, "padding": layer.padding}
-                result += _weighted(
-                    keras.layers.Conv2D, "filters", layer.filters, options, layer, activation
+                convolution = partial(
+                    keras.layers.Conv2D, kernel_size=layer.kernel, padding=layer.padding
                 )
+                result += _weighted(convolution, layer.filters, layer, activation)
             case architecture.Dense():
-                result += _weighted(keras.layers.Dense, "units", layer.units, {}, layer, activation)
+                result += _weighted(keras.layers.Dense, layer.units, layer, activation)
             case architecture.Pool():
                 pool = layers.PaddedMaxPooling2D if layer.padded else keras.layers.MaxPooling2D
                 result.append(pool(name=layer.name))

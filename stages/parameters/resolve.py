@@ -88,7 +88,6 @@ class TrainParameters(StageParameters):
 
 
 class EvaluateParameters(StageParameters):
-    batch_size: int
     dtype: str
     deterministic: bool
     threads: int

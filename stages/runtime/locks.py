@@ -9,26 +9,32 @@ from filelock import FileLock, Timeout
 
 from stages.runtime.stage import say
 
+# Stands in a resume folder while another process waits for the same result:
+# the one that finishes leaves its files there, and nothing is computed twice.
+WAITING = "waiting"
+
 
 @contextmanager
-def exclusive(path: Path, stage: str, what: str) -> Iterator[None]:
-    """Hold the lock `path`; while another process holds it, say so once and wait.
+def exclusive(lock: Path, stage: str, doing: str, folder: Path) -> Iterator[None]:
+    """Hold the file `lock`; while another process holds it, say so once and wait.
 
     A killed dvc leaves its stage alive, and the next `dvc repro` would start a
-    second writer beside it: the second waits here. `what` completes the line
-    'process 1234 is still …'.
+    second writer beside it: the second waits here. `doing` completes the line
+    'process 1234 is still …'; `folder` is the waiting stage's resume folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    holder = path.with_suffix(".pid")
-    lock = FileLock(path)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    holder = lock.with_suffix(".pid")
+    file_lock = FileLock(lock)
     try:
-        lock.acquire(timeout=0)
+        file_lock.acquire(timeout=0)
     except Timeout:
         pid = holder.read_text().strip() if holder.exists() else "?"
-        say(stage, f"process {pid} is still {what}; waiting for it (`kill {pid}` ends it)")
-        lock.acquire()
+        say(stage, f"process {pid} is still {doing}; waiting for it (`kill {pid}` ends it)")
+        (folder / WAITING).touch()
+        file_lock.acquire()
+        (folder / WAITING).unlink(missing_ok=True)
     try:
         holder.write_text(str(os.getpid()))
         yield
     finally:
-        lock.release()
+        file_lock.release()

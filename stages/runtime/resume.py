@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.runtime import paths
+from stages.runtime.locks import WAITING
 
 
 def code_digest() -> str:
@@ -35,5 +36,6 @@ def resume_folder(stage: str, *ingredients: Any) -> Path:
 
 
 def forget(folder: Path) -> None:
-    """Remove a resume folder after success."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a resume folder after success, unless another process waits for what is in it."""
+    if not (folder / WAITING).exists():
+        shutil.rmtree(folder, ignore_errors=True)

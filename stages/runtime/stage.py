@@ -50,7 +50,7 @@ def run_stage(
     try:
         main()
         seconds = round(time.perf_counter() - start, 3)
-        files.write_json(paths.TIMINGS / f"{name}.json", {"seconds": seconds})
+        files.write_json(paths.TIMINGS / f"{name}.json", {f"{name}_seconds": seconds})
     except PipelineError as error:
         message, status = str(error), 1
     except KeyboardInterrupt:

@@ -1,0 +1,51 @@
+# `make` alone lists the targets. The first of them that needs it makes .venv.
+
+PYTHON ?= python3
+# The lock of requirements to install: cpu, or gpu (`make setup TENSORFLOW=gpu`).
+TENSORFLOW ?= cpu
+LOCK := requirements/$(TENSORFLOW).lock
+VENV := .venv
+BIN := $(VENV)/bin
+# Every recipe sees the environment as if it were activated, and no telemetry.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := true
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-slow lint audit ui report lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: ## make .venv with the locked requirements (TENSORFLOW=gpu for a GPU)
+	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
+
+repro: setup ## run the pipeline as params.yaml says: train, score, report
+	@dvc repro
+	@python -m stages.summary
+
+test: setup ## run the quick tests
+	@python -m pytest
+
+test-slow: setup ## run the slow tests too
+	@python -m pytest -m 'slow or not slow'
+
+lint: setup ## check the style and the types
+	@ruff format --check . && ruff check . && mypy
+
+audit: setup ## look for insecure code and known vulnerabilities of the requirements
+	@bandit -q -c pyproject.toml -r stages
+	@pip-audit --require-hashes -r $(LOCK) || echo 'pip-audit: see above; its service may be out of reach'
+
+ui: setup ## open MLflow's UI on 127.0.0.1
+	@python -m stages.tracking.ui
+
+report: ## print where the report is
+	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
+
+lock: ## write the locks of requirements anew (needs uv)
+	@for kind in cpu gpu; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra $$kind --extra dev pyproject.toml -o requirements/$$kind.lock || exit 1; done
+
+clean: ## remove the environment and what the tools have cached; data, runs and reports stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

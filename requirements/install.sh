@@ -1,0 +1,20 @@
+#!/bin/sh
+# Make the virtual environment VENV hold exactly what LOCK says. An environment
+# that matches the lock already is used as it is: the lock's digest is kept in it.
+set -eu
+stamp="$VENV/.lock"
+digest=$("$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$LOCK")
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$digest" ]; then
+    exit 0
+fi
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "setup: $("$PYTHON" --version) is too old; Python 3.11 or newer is needed (make PYTHON=python3.12 …)" >&2
+    exit 1
+}
+if [ ! -x "$VENV/bin/python" ]; then
+    echo "setup: making $VENV (once; a few minutes)"
+    "$PYTHON" -m venv "$VENV"
+fi
+echo "setup: installing $LOCK"
+"$VENV/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r "$LOCK"
+echo "$digest" > "$stamp"

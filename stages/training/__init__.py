@@ -1,0 +1,1 @@
+"""Training: batches, augmentation, learning-rate schedules, checkpoints, the fit itself."""

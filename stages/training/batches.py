@@ -1,0 +1,96 @@
+"""Batches for `model.fit`, whose order and augmentation depend on the seed and the epoch alone."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from stages.training.augmentation import augment
+
+# Images a step where nothing is learned: validation, test, prediction.
+EVALUATION_BATCH = 64
+
+
+class Batches(keras.utils.PyDataset):
+    """A part of the data as batches of (inputs, targets) or (inputs, targets, weights).
+
+    A training epoch's order is a function of (seed, epoch) and a batch's
+    augmentation of (seed, epoch, batch), so a resumed epoch sees what a first
+    one would have seen, without any random state to save. Keras reads it on a
+    thread of its own, ahead of the training step. `epoch` is set by
+    `stages.training.fitting` before an epoch begins.
+
+    Args:
+        inputs: uint8 (n, height, width, channels), or float32 maps; may be a
+            memory map.
+        labels: one-hot float32 (n, classes). For two classes the targets are
+            (n, 1): the column of class 1.
+        shuffle: a new order every epoch; else the order of the arrays.
+        augmentation: transform uint8 images; `mirror` as for `augment`.
+        class_weights: float32 (classes,), or None for all alike.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = False,
+        augmentation: bool = False,
+        mirror: bool = False,
+        class_weights: np.ndarray | None = None,
+    ) -> None:
+        super().__init__()
+        self.epoch = 0
+        self._inputs = inputs
+        self._labels = labels
+        self._batch_size = batch_size
+        self._seed = seed
+        self._shuffle = shuffle
+        self._augmentation = augmentation
+        self._mirror = mirror
+        self._class_weights = class_weights
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+    def __len__(self) -> int:
+        return -(-len(self._labels) // self._batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[Any, ...]:
+        rows: slice | np.ndarray
+        rows = slice(batch * self._batch_size, (batch + 1) * self._batch_size)
+        if self._shuffle:
+            rows = self._epoch_order()[rows]
+        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
+        if self._augmentation:
+            generator = np.random.default_rng([self._seed, self.epoch, batch])
+            inputs = augment(inputs, generator, self._mirror)
+        targets = labels[:, 1:] if labels.shape[1] == 2 else labels
+        if self._class_weights is None:
+            return inputs, targets
+        return inputs, targets, self._class_weights[labels.argmax(axis=1)]
+
+    def _epoch_order(self) -> np.ndarray:
+        epoch, order = self._order
+        if epoch != self.epoch:
+            epoch = self.epoch
+            order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
+            self._order = (epoch, order)
+        return order
+
+
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
+    """A weight for each class, inverse to its frequency; the mean over the images is 1.
+
+    Args:
+        labels: one-hot float32 (n, classes).
+
+    Returns:
+        float32 (classes,); 0 for a class without an image.
+    """
+    counts = labels.sum(axis=0, dtype="float64")
+    present = counts > 0
+    weights = np.zeros(len(counts))
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return weights.astype("float32")

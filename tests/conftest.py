@@ -1,0 +1,34 @@
+"""Fixtures of many tests: a workspace of their own, and the folder of real data."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support import REPOSITORY
+
+SHARED_DATA = "IMAGE_PIPELINE_TEST_DATA"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace with the default params.yaml; the current folder and DVC_ROOT are it."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "params.yaml", folder)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "DVC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder with real data sets; the test is skipped, and says so, where it is not there."""
+    folder = os.environ.get(SHARED_DATA)
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"needs real data: set {SHARED_DATA} to the folder that holds them")
+    return Path(folder)

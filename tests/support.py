@@ -1,0 +1,79 @@
+"""What many tests call: parameters changed, a stage run, a small prepared data set."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from stages.runtime import files, paths
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def set_parameters(**changes: Any) -> None:
+    """Change keys of params.yaml in the current folder."""
+    path = Path("params.yaml")
+    yaml = YAML()
+    values = yaml.load(path)
+    values.update(changes)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+
+
+def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one stage as DVC would, in the current folder."""
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{name}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+
+
+def write_prepared(
+    classes: int = 3,
+    size: int = 8,
+    channels: int = 1,
+    counts: tuple[int, int, int] = (60, 30, 30),
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Write data/prepared with learnable pictures: a bright bar whose row tells the class."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    per_part = {}
+    for part, count in zip(paths.PARTS, counts, strict=True):
+        labels = np.arange(count) % classes
+        images = generator.integers(0, 60, (count, size, size, channels), dtype="uint8")
+        for image, label in zip(images, labels, strict=True):
+            image[label * size // classes] += 150
+        paths.PREPARED.mkdir(parents=True, exist_ok=True)
+        np.save(paths.PREPARED / f"{part}_images.npy", images)
+        np.save(paths.PREPARED / f"{part}_labels.npy", np.eye(classes, dtype="float32")[labels])
+        rows += [(part, i, "", f"class {label}") for i, label in enumerate(labels)]
+        per_part[part] = np.bincount(labels, minlength=classes).tolist()
+    files.write_csv(paths.PREPARED / "split.csv", ("part", "index", "name", "label"), rows)
+    dataset = {
+        "name": "bars",
+        "title": "Bars",
+        "classes": [f"class {label}" for label in range(classes)],
+        "image_shape": [size, size, channels],
+        "mirrored": True,
+        "source": "made by the tests",
+        "licence": "MIT",
+        "raw_digest": "sha256:0",
+        "digest": f"sha256:{classes}-{size}-{channels}-{counts}-{seed}",
+        "counts": per_part,
+        "normalization": {
+            "method": "minmax",
+            "mean": [0.0] * channels,
+            "variance": [1.0] * channels,
+        },
+        "skipped": [],
+    }
+    files.write_json(paths.PREPARED / "dataset.json", dataset)
+    return dataset
