@@ -191,7 +191,7 @@ def _fine_tuning(parameters: Parameters, preset: Preset) -> dict[str, Any]:
             f"{given[0]}: {parameters.model} has no pretrained base to fine-tune; leave it null"
         )
     start = parameters.fine_tune_from
-    known = [layer.name for layer in preset.base if layer.name and "conv" in layer.name]
+    known = [str(layer.name) for layer in preset.base]
     if start is None:
         raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
     if start not in known:

@@ -69,6 +69,7 @@ def fit(
         if not keeper.finished():
             phase.model.fit(
                 phase.train,
+                shuffle=False,  # the batches are shuffled already, by seed and epoch
                 initial_epoch=len(progress.history),
                 epochs=before + phase.epochs,
                 validation_data=phase.validation,
