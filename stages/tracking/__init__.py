@@ -1,0 +1,39 @@
+"""The MLflow record: one pipeline run is one MLflow run.
+
+    train      record = start_run(parameters, tags, resume=run_id_or_None)
+    evaluate,  record = attach_run(model_digest(path))
+    report
+    any stage  run_stage(..., on_failure=record_failure)
+
+If MLflow cannot be used, one line says so and the stage goes on: every method
+of its record then does nothing. MLflow is imported by the first call (1 to 3
+seconds), never by `import stages.tracking`. A thread that imports it while
+TensorFlow is imported or the first epoch runs makes both slower (they share
+Python's lock), so there is none.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stages.tracking.record import Record as Record
+    from stages.tracking.runs import attach_run as attach_run
+    from stages.tracking.runs import mark_dead_runs as mark_dead_runs
+    from stages.tracking.runs import model_digest as model_digest
+    from stages.tracking.runs import record_failure as record_failure
+    from stages.tracking.runs import start_run as start_run
+
+_RUNS = ("attach_run", "mark_dead_runs", "model_digest", "record_failure", "start_run")
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: the copy of this package that goes with a logged model (see
+    # `model`) is imported where psutil and filelock need not be installed.
+    if name == "Record":
+        from stages.tracking.record import Record
+
+        return Record
+    if name in _RUNS:
+        from stages.tracking import runs
+
+        return getattr(runs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
