@@ -39,7 +39,6 @@ def main() -> None:
             f"explain_image: {parameters.explain_image}: the test part has {len(images)} images, "
             f"counted from 0 to {len(images) - 1}"
         )
-    tracking.warm_up()
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     from stages.models import saving
 

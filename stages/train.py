@@ -17,16 +17,18 @@ from stages.runtime import files, paths, resume
 from stages.runtime.locks import exclusive
 from stages.runtime.stage import run_stage, say
 
+# What decides the model's bytes: a change of it does not go on from an old checkpoint.
+CODE = ("backend.py", "models", "train.py", "training")
+
 
 def main() -> None:
     parameters = TrainParameters.read()
     dataset = files.read_json(paths.PREPARED / "dataset.json")
-    tracking.warm_up()
     backend.configure(
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
     )
     environment = backend.environment()
-    folder = resume.resume_folder("train", parameters.model_dump(), dataset, environment)
+    folder = resume.resume_folder("train", parameters.model_dump(), dataset, environment, code=CODE)
     workspace = hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:16]
     locks = paths.state() / "locks"
     with (

@@ -9,6 +9,7 @@ or other data never resume from them. They are removed after success.
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,30 @@ from stages.runtime import paths
 from stages.runtime.locks import WAITING
 
 
-def code_digest() -> str:
-    """SHA-256 (hex) over the pipeline's own source, in the order of the file names."""
+def code_digest(code: Sequence[str] = (".",)) -> str:
+    """SHA-256 (hex) over the source of some of the package's files and folders.
+
+    Args:
+        code: paths inside the package, such as 'models' or 'train.py'.
+    """
     package = Path(__file__).resolve().parents[1]
+    sources = {source for part in code for source in _python_files(package / part)}
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
+    for source in sorted(sources):
+        digest.update(str(source.relative_to(package)).encode())
+        digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-def resume_folder(stage: str, *ingredients: Any) -> Path:
-    """The resume folder for these JSON-able ingredients, made if it is not there."""
-    text = json.dumps([stage, code_digest(), *ingredients], sort_keys=True, default=str)
+def resume_folder(stage: str, *ingredients: Any, code: Sequence[str] = (".",)) -> Path:
+    """The resume folder for these JSON-able ingredients, made if it is not there.
+
+    Args:
+        stage: the stage's name.
+        ingredients: what decides the result, beside the code.
+        code: the part of the package that computes the result (see `code_digest`).
+    """
+    text = json.dumps([stage, code_digest(code), *ingredients], sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = paths.state() / "resume" / f"{stage}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,3 +51,7 @@ def forget(folder: Path) -> None:
     """Remove a resume folder after success, unless another process waits for what is in it."""
     if not (folder / WAITING).exists():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _python_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else list(path.rglob("*.py"))
