@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from stages import backend, tracking
 from stages.errors import PipelineError
 from stages.evaluation.scores import Scores, both_columns, score
 from stages.parameters.resolve import EvaluateParameters
-from stages.runtime import files, paths
-from stages.runtime.arrays import load_array
+from stages.runtime import files, paths, resume
+from stages.runtime.arrays import ArrayWriter, load_array
 from stages.runtime.stage import run_stage, say
 
 # Images on which the maps' predictions are compared with the pixels'.
 CHECKED = 32
 TOLERANCE = 1e-5
-# Images a call of `predict`: between two calls the stage can be stopped, and
-# the largest temporary array stays small.
-CHUNK = 2048
+# Images a call of `predict`: what a kill may cost, some seconds of VGG16 in
+# float32 and a tenth of a second of a small network.
+CHUNK = 512
+# What decides the probabilities' bytes.
+CODE = ("backend.py", "evaluate.py", "models")
 
 
 def main() -> None:
@@ -43,9 +46,19 @@ def main() -> None:
     from stages.models import saving
 
     model_file = paths.MODEL / saving.MODEL_FILE
-    record = tracking.attach_run(files.sha256(model_file))
+    digest = tracking.model_digest(model_file)
+    record = tracking.attach_run(digest)
     model = saving.load_model(model_file)
-    probabilities = both_columns(_predict(model, images, paths.FEATURES / "test_maps.npy"))
+    folder = resume.resume_folder(
+        "evaluate",
+        parameters.model_dump(),
+        dataset["digest"],
+        digest,
+        backend.environment(),
+        code=CODE,
+    )
+    maps_file = paths.FEATURES / "test_maps.npy"
+    probabilities = both_columns(_predict(model, images, maps_file, folder))
     scores = score(labels, probabilities)
     summary = {**scores.summary, "parameters": _parameters(model)}
     files.write_json(paths.REPORTS / "metrics.json", summary)
@@ -61,20 +74,21 @@ def main() -> None:
     for name in ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv"):
         record.log_artifact(paths.REPORTS / name)
     record.finish()
+    resume.forget(folder)
     say("evaluate", f"{len(images)} test images, accuracy {summary['accuracy']:.4f}")
 
 
-def _predict(model: Any, images: np.ndarray, maps_file: Path) -> np.ndarray:
+def _predict(model: Any, images: np.ndarray, maps_file: Path, folder: Path) -> np.ndarray:
     """Probabilities, float32 (n, classes) or (n, 1), of all test images."""
     if not maps_file.exists():
-        return _in_chunks(model, images)
+        return _in_chunks(model, images, folder)
     from stages.models.build import chain
+    from stages.training.batches import EVALUATION_BATCH
 
     maps = load_array(maps_file)
     names = [layer.name for layer in model.layers]
-    head = chain(model, names.index("flatten"))
-    of_maps = _in_chunks(head, maps)
-    of_pixels = _in_chunks(model, images[:CHECKED])
+    of_maps = _in_chunks(chain(model, names.index("flatten")), maps, folder)
+    of_pixels = model.predict(np.asarray(images[:CHECKED]), EVALUATION_BATCH, verbose=0)
     difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
     if difference > TOLERANCE:
         raise AssertionError(
@@ -84,14 +98,18 @@ def _predict(model: Any, images: np.ndarray, maps_file: Path) -> np.ndarray:
     return of_maps
 
 
-def _in_chunks(model: Any, inputs: np.ndarray) -> np.ndarray:
+def _in_chunks(model: Any, inputs: np.ndarray, folder: Path) -> np.ndarray:
+    """Predict with a progress bar; a stage that was stopped goes on after its last chunk."""
     from stages.training.batches import EVALUATION_BATCH
 
-    chunks = [
-        model.predict(np.asarray(inputs[start : start + CHUNK]), EVALUATION_BATCH, verbose=0)
-        for start in range(0, len(inputs), CHUNK)
-    ]
-    return np.concatenate(chunks).astype("float32")
+    path = folder / "probabilities.npy"
+    shape = (len(inputs), model.output_shape[-1])
+    with ArrayWriter(path, shape, "float32") as writer:
+        steps = range(writer.done, len(inputs), CHUNK)
+        for start in tqdm(steps, "evaluate", unit=f" × {CHUNK} images", disable=None):
+            chunk = np.asarray(inputs[start : start + CHUNK])
+            writer.append(model.predict(chunk, EVALUATION_BATCH, verbose=0).astype("float32"))
+    return np.load(path, allow_pickle=False)
 
 
 def _write_tables(
@@ -136,7 +154,7 @@ def _parameters(model: Any) -> dict[str, int]:
 
 def _flat(summary: dict[str, Any]) -> dict[str, float]:
     """{"weighted": {"f1": 1}} as {"weighted_f1": 1}."""
-    flat = {}
+    flat: dict[str, float] = {}
     for name, value in summary.items():
         nested = value.items() if isinstance(value, dict) else [(None, value)]
         flat |= {f"{name}_{key}" if key else name: float(number) for key, number in nested}

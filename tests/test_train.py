@@ -178,7 +178,7 @@ def test_mlflow_out_of_reach_costs_a_line_and_no_training():
     ready(epochs=1)
     out = train(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert MODEL.exists()
-    lines = [line for line in out.splitlines() if "MLflow" in line]
+    lines = [line for line in out.splitlines() if line.startswith("mlflow: ")]
     assert len(lines) == 1
 
 
