@@ -7,7 +7,8 @@ KERAS_BACKEND=jax or =torch differs from one with TensorFlow in this file only.
 import contextlib
 import os
 import platform
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     if deterministic:
         os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    import keras
+    with _silent_stderr():
+        import keras
 
     if backend == "tensorflow":
         import tensorflow as tf
@@ -68,6 +70,23 @@ def gradient(function: Callable[[Any], Any], inputs: Any) -> Any:
         leaf = inputs.detach().requires_grad_(True)
         return torch.autograd.grad(function(leaf), leaf)[0]
     raise NotImplementedError(f"no gradients with KERAS_BACKEND={backend}")
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """No lines of TensorFlow's C++ while it is imported: it has not read its log level yet.
+
+    An import that fails raises as ever.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def cpu_flags() -> list[str]:
