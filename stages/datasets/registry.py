@@ -6,6 +6,7 @@ that folder as its working directory), so that a name and an absolute path
 are written the same way in params.yaml.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,21 @@ from stages.errors import PipelineError, did_you_mean
 
 NAMED = Path(__file__).parent / "named"
 
+# Endings that stand behind the name of a data set, not in it.
+ARCHIVE_ENDINGS = (
+    ".tar.bz2",
+    ".tar.gz",
+    ".tar.xz",
+    ".tar",
+    ".tbz2",
+    ".tgz",
+    ".txz",
+    ".zip",
+)
+
 
 class SourceFile(BaseModel):
-    """One file of a data set: its name, MD5 (hex) and the addresses of its mirrors.
+    """One file of a data set: its name and its MD5 (hex).
 
     `unpacked_sha256` is the digest of the unpacked bytes, for copies that were
     compressed again (Debian's).
@@ -37,8 +50,8 @@ class Descriptor(BaseModel):
     `image_shape` is (height, width, channels); `reader` names the function of
     `stages.datasets.readers` that makes arrays of the files; `mirrored` says
     whether a mirrored image is still of its class; `mirrors` are base
-    addresses that the files' names are joined to; `system_folder` is where a
-    Debian package puts the files.
+    addresses that the files' names are joined to; `system_folder` is where the
+    Debian package `package` puts the files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,14 +78,19 @@ class DataSource:
     path: Path | None
 
 
+def folder() -> Path:
+    """The folder of descriptors; IMAGE_PIPELINE_DESCRIPTORS names another (the tests do)."""
+    return Path(os.environ.get("IMAGE_PIPELINE_DESCRIPTORS") or NAMED)
+
+
 def names() -> list[str]:
     """The named data sets, sorted."""
-    return sorted(path.name for path in NAMED.iterdir() if not path.name.startswith("."))
+    return sorted(path.name for path in folder().iterdir() if not path.name.startswith("."))
 
 
 def descriptor(name: str) -> Descriptor:
     """Read the descriptor of a named data set."""
-    return Descriptor.model_validate(YAML(typ="safe", pure=True).load(NAMED / name))
+    return Descriptor.model_validate(YAML(typ="safe", pure=True).load(folder() / name))
 
 
 def find(dataset: str) -> DataSource:
@@ -87,9 +105,19 @@ def find(dataset: str) -> DataSource:
     if path.is_absolute():
         if not path.exists():
             raise PipelineError(f"dataset: {dataset}: no such file or folder")
-        return DataSource(path.stem if path.is_file() else path.name, None, path)
+        return DataSource(_own_name(path), None, path)
     if "/" in dataset or path.exists() or dataset.startswith(("~", ".")):
         raise PipelineError(
             f"dataset: {dataset}: a path has to be absolute: {path.expanduser().absolute()}"
         )
     raise PipelineError(f"dataset: {dataset}: unknown data set{did_you_mean(dataset, names())}")
+
+
+def _own_name(path: Path) -> str:
+    """The path's last name, an archive's without its ending."""
+    name = path.name or "root"
+    if path.is_file():
+        for ending in ARCHIVE_ENDINGS:
+            if name.lower().endswith(ending) and len(name) > len(ending):
+                return name[: -len(ending)]
+    return name

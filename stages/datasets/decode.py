@@ -1,0 +1,98 @@
+"""One encoded image to pixels: first frame, upright, 8 bits, one or three channels, resized.
+
+What Pillow's `convert` and `resize` (bilinear) give, with these rules beside:
+EXIF's orientation is applied, alpha stands on white, of 16 bits the upper
+eight are kept, CMYK becomes RGB without a colour profile, and the sides'
+ratio is not kept when an image is resized to a square.
+"""
+
+import contextlib
+import io
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+Pixels = npt.NDArray[np.uint8]
+
+MOST_PIXELS = 100_000_000
+MOST_BYTES = 1 << 29
+
+# The formats that are read. Not among Pillow's others: those that call a program (EPS), and
+# those that no camera or web page makes.
+FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF"),
+    "WEBP",
+)
+
+
+class UnreadableError(Exception):
+    """The image cannot be read; the message says why, in a few words."""
+
+
+def decode(data: bytes, size: int, channels: int) -> tuple[Pixels, tuple[int, int]]:
+    """Read an image.
+
+    Args:
+        data: the file's bytes.
+        size: pixels a side of the square that is made of it.
+        channels: 1 (grey) or 3 (red, green, blue).
+
+    Returns:
+        uint8 (size, size, channels), and the width and height of the image as
+        it came (upright).
+
+    Raises:
+        UnreadableError: not an image of `FORMATS`, damaged, or over 100 megapixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd tags in images that it reads
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _read(image, size, channels)
+    except (UnreadableError, MemoryError):
+        raise
+    except Image.UnidentifiedImageError:
+        empty = "an empty file" if not data else "not an image of a known format"
+        raise UnreadableError(empty) from None
+    except Image.DecompressionBombError:
+        raise UnreadableError("over 100 megapixels") from None
+    except Exception as error:  # each of Pillow's plugins raises others on damaged files
+        raise UnreadableError(f"damaged: {error}") from None
+
+
+def _read(image: Image.Image, size: int, channels: int) -> tuple[Pixels, tuple[int, int]]:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        megapixels = f"{width * height / 1e6:,.0f} megapixels, more than {MOST_PIXELS / 1e6:.0f}"
+        raise UnreadableError(megapixels)
+    image.load()
+    with contextlib.suppress(Exception):  # damaged EXIF is no reason to lose the image
+        ImageOps.exif_transpose(image, in_place=True)
+    return convert(image, size, size, channels), image.size
+
+
+def convert(image: Image.Image, height: int, width: int, channels: int) -> Pixels:
+    """A loaded image as uint8 (height, width, channels)."""
+    image = _eight_bits(image)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(height, width, channels)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16 bits to 8. Pillow itself would cut all above 255 off."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnreadableError("32-bit pixels; save it with 8 or 16 bits")
+        return Image.fromarray((values >> 8).astype("uint8"))
+    if image.mode == "F":
+        raise UnreadableError("floating-point pixels; save it with 8 or 16 bits")
+    return image

@@ -1,0 +1,41 @@
+"""What a person's folder and a person's archive have in common: files under names."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+# A file of this size or more is no image, and would need another form of zip entry.
+LARGEST_FILE = 4 << 30
+
+
+class Entry(NamedTuple):
+    """One file: its name (parts joined by /), its size in bytes, and where it is to be read."""
+
+    name: str
+    size: int
+    place: Any
+
+
+class Readable(Protocol):
+    """An open file, as far as it is used here."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Tree(ABC):
+    """The files of a folder or an archive, without the hidden ones; `hidden` counts those.
+
+    `title` is the last name of the path, for messages; `folders` are the names
+    of all folders, empty ones too; `fingerprint` changes when the files do, as
+    far as one can tell without reading them.
+    """
+
+    title: str
+    files: list[Entry]
+    folders: set[str]
+    hidden: int
+    fingerprint: str
+
+    @abstractmethod
+    def open(self, entry: Entry) -> AbstractContextManager[Readable]:
+        """Open a file for reading its bytes."""
