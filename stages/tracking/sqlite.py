@@ -13,6 +13,8 @@ from typing import Any
 
 from stages.runtime import files
 
+BUSY_SECONDS = 20  # how long a writer waits for another one; MLflow's own value
+
 
 class StoreError(Exception):
     """The store cannot be used: one line with the store, what is wrong, what would be right."""
@@ -24,8 +26,11 @@ def make_if_new(path: Path) -> None:
         return
     from mlflow import MlflowClient
 
+    for left in path.parent.glob(f".{path.name}.*.partial*"):
+        left.unlink()  # a process that was killed here left it
     with files.replacing(path) as partial:
-        scratch = path.with_name(f".{partial.name}.new")
+        partial.touch()  # fails at once where MLflow would try for 100 seconds
+        scratch = partial.with_name(f"{partial.name}.new")
         try:
             MlflowClient(tracking_uri=f"sqlite:///{scratch}").search_experiments(max_results=1)
             with closing(sqlite3.connect(scratch)) as made, closing(sqlite3.connect(partial)) as to:
@@ -44,21 +49,25 @@ def check(uri: str, shown: str) -> None:
 
     url = sqlalchemy.make_url(uri)
     arguments, options = url.get_dialect()().create_connect_args(url)
+    options.setdefault("timeout", BUSY_SECONDS)
     try:
         with closing(sqlite3.connect(str(arguments[0]), **options)) as connection:
             connection.isolation_level = None
-            connection.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
-            _check_schema(connection, uri, shown)
+            connection.execute("BEGIN IMMEDIATE")
+            if _check_schema(connection, shown):
+                # Fails where the file, or its folder, cannot be written.
+                connection.execute("UPDATE alembic_version SET version_num = version_num")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise StoreError(f"{shown}: {error}; {_remedy(error)}") from error
 
 
-def _check_schema(connection: Any, uri: str, shown: str) -> None:
+def _check_schema(connection: Any, shown: str) -> bool:
+    """Whether there are tables; they must be those of the installed MLflow."""
     query = "SELECT name FROM sqlite_master WHERE type = 'table'"
     tables = {name for (name,) in connection.execute(query)}
     if not tables:
-        return
+        return False
     if "alembic_version" not in tables:
         raise StoreError(
             f"{shown}: a database, but not MLflow's; set MLFLOW_TRACKING_URI to another file"
@@ -70,6 +79,7 @@ def _check_schema(connection: Any, uri: str, shown: str) -> None:
             f"{shown}: written by another version of MLflow (schema {found}, this one has "
             f"{expected}); copy it, then `mlflow db upgrade {shown}` brings an older one up to date"
         )
+    return True
 
 
 def _schema() -> str:

@@ -18,6 +18,9 @@ def one_line(error: BaseException) -> str:
     first = lines[0] if lines else type(error).__name__
     # SQLAlchemy puts the class first: (sqlite3.OperationalError) disk I/O error
     first = re.sub(r"^\(\w+(\.\w+)*\) ", "", first)
+    # urllib3 wraps the cause: … (Caused by ReadTimeoutError("…: Read timed out."))
+    if cause := re.search(r"Caused by \w+\((['\"])(.*)\1", first):
+        first = cause[2].rsplit(": ", 1)[-1]
     first = without_credentials(first)
     return first if len(first) <= 200 else f"{first[:199]}…"
 
