@@ -12,13 +12,14 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow lint audit ui report lock clean
+.PHONY: help setup repro test test-slow verify lint audit ui report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup: ## make .venv with the locked requirements (TENSORFLOW=gpu for a GPU)
 	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
+	@test -f .dvc/plots.html || python -m stages.figures.dvc_plots
 
 repro: setup ## run the pipeline as params.yaml says: train, score, report
 	@dvc repro
@@ -29,6 +30,9 @@ test: setup ## run the quick tests
 
 test-slow: setup ## run the slow tests too
 	@python -m pytest -m 'slow or not slow'
+
+verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
+	@python -m stages.verify
 
 lint: setup ## check the style and the types
 	@ruff format --check . && ruff check . && mypy

@@ -1,0 +1,226 @@
+"""The whole pipeline through DVC, in a repository of its own, on a tiny budget.
+
+One module-wide repository runs digits with tiny_cnn; the tests look at it in
+order, as a user would: first run, nothing to do, a change, a mistake, an
+experiment in a temporary folder, a kill.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages.runtime import files
+from tests.support import REPOSITORY, set_parameters
+
+TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}
+OUTS = ("dvc.lock", "reports/metrics.json", "reports/history.csv", "data/model/model.keras")
+
+
+class Repository:
+    """A copy of the tracked files in a git and DVC repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=REPOSITORY, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            source = REPOSITORY / name
+            # The committed run belongs to the default parameters, not to this one.
+            if source.is_file() and name != "dvc.lock" and not name.startswith("reports/"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, folder / name)
+        shutil.copy2(REPOSITORY / "reports/.gitignore", self._made("reports") / ".gitignore")
+        self.git("init", "-q")
+        self.set(**TINY)
+        self.commit()
+
+    def _made(self, name: str) -> Path:
+        (self.folder / name).mkdir(exist_ok=True)
+        return self.folder / name
+
+    def set(self, **changes: object) -> None:
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            set_parameters(**changes)
+        finally:
+            os.chdir(before)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=self.environment(),
+            timeout=400,
+        )  # fmt: skip
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
+        binaries = Path(sys.executable).parent
+        identity = {
+            f"GIT_{who}_{what}": "tests@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
+        return {**kept, **identity, "PATH": f"{binaries}:{os.environ['PATH']}"}
+
+    def git(self, *arguments: str) -> str:
+        result = self.run("git", *arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "as it stands")
+
+    def dvc(self, *arguments: str) -> str:
+        result = self.run("dvc", *arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    def bytes(self) -> dict[str, str]:
+        return {name: files.sha256(self.folder / name) for name in OUTS}
+
+    def runs(self) -> pd.DataFrame:
+        import mlflow
+
+        mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
+        return mlflow.search_runs(search_all_experiments=True)
+
+
+def ran(output: str) -> list[str]:
+    """The stages that a DVC command ran, in order."""
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return Repository(tmp_path_factory.mktemp("pipeline") / "repository")
+
+
+def test_the_first_run_runs_all_and_the_second_nothing(repository):
+    out = repository.dvc("repro")
+    stages = ["params", "download", "weights", "prepare", "features", "train", "evaluate", "report"]
+    assert sorted(ran(out)) == sorted(stages)
+    repository.commit()
+    out = repository.dvc("repro")
+    assert "Data and pipelines are up to date." in out
+    assert ran(out) == []
+    assert repository.git("status", "--short") == ""
+
+
+def test_the_report_and_the_record_are_there(repository):
+    report = (repository.folder / "reports/report.html").read_text(encoding="utf-8")
+    assert report.count("data:image/png;base64,") > 5
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", report)
+    runs = repository.runs()
+    assert runs.status.tolist() == ["FINISHED"]
+    accuracy = json.loads((repository.folder / "reports/metrics.json").read_text())["accuracy"]
+    assert runs["metrics.test_accuracy"].iloc[0] == pytest.approx(accuracy)
+    assert runs["tags.git_commit"].iloc[0]
+    artifacts = Path(runs.artifact_uri.iloc[0].removeprefix("file://"))
+    assert (artifacts / "report.html").exists()
+
+
+def test_forced_again_the_bytes_are_the_same_and_the_run_is_another(repository):
+    before = repository.bytes()
+    repository.dvc("repro", "--force")
+    assert repository.bytes() == before
+    assert repository.runs().status.tolist() == ["FINISHED", "FINISHED"]
+
+
+def test_a_mistyped_key_is_an_error_when_nothing_else_would_run(repository):
+    path = repository.folder / "params.yaml"
+    good = path.read_text()
+    path.write_text(good.replace("dropout:", "dropuot:"))
+    result = repository.run("dvc", "repro")
+    path.write_text(good)
+    assert result.returncode != 0
+    assert "params: params.yaml: dropuot: unknown parameter; did you mean dropout?" in (
+        result.stdout + result.stderr
+    )
+    assert ran(repository.dvc("repro")) == []
+
+
+def test_a_change_of_the_report_alone_trains_nothing_and_adds_to_its_run(repository):
+    out = repository.dvc("exp", "run", "-S", "explain_image=3")
+    assert ran(out) == ["params", "evaluate", "report"]
+    assert len(repository.runs()) == 2
+
+
+def test_an_experiment_in_a_temporary_folder_is_recorded_here(repository):
+    repository.git("checkout", "-q", ".")
+    repository.dvc("repro")
+    out = repository.dvc("exp", "run", "--temp", "-n", "more-epochs", "-S", "epochs=3")
+    assert ran(out) == ["params", "train", "evaluate", "report"]
+    run = repository.runs().query("`tags.dvc_experiment` == 'more-epochs'")
+    assert run.status.tolist() == ["FINISHED"]
+    table = json.loads(repository.dvc("exp", "show", "--json"))
+    assert "more-epochs" in json.dumps(table)
+    assert "train_seconds" in json.dumps(table)
+    assert "accuracy" in repository.dvc("metrics", "diff", "HEAD", "more-epochs")
+    assert "epochs" in repository.dvc("params", "diff", "HEAD", "more-epochs")
+
+
+def test_plots_need_no_network(repository):
+    assert repository.run(sys.executable, "-m", "stages.figures.dvc_plots").returncode == 0
+    repository.dvc("plots", "show", "--out", "plots")
+    page = (repository.folder / "plots/index.html").read_text(encoding="utf-8")
+    assert page.count("vegaEmbed(") == 4  # two curves, two confusion matrices
+    assert "window.vegaEmbed" in page
+    assert not re.search(r"<script[^>]+src=", page)
+    shutil.rmtree(repository.folder / "plots")
+
+
+def test_a_killed_dvc_needs_no_repair(repository):
+    """The stage lives on alone; the next repro waits for it and computes nothing twice."""
+    repository.git("checkout", "-q", ".")
+    repository.set(epochs=40)
+    repository.dvc("repro", "params", "download", "prepare", "weights", "features")
+    history = repository.folder / "reports/history.csv"
+    process = subprocess.Popen(
+        ["dvc", "repro"], cwd=repository.folder, env=repository.environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if history.exists() and len(history.read_text().splitlines()) >= 4:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    out = repository.dvc("repro")
+    assert "is still training" in out or "going on after epoch" in out
+    assert "Epoch 1/40" not in out
+    assert ran(repository.dvc("repro")) == []
+    assert repository.runs().iloc[0].status == "FINISHED"
+
+
+def test_ones_own_images_and_a_change_of_one(repository, tmp_path):
+    """A folder is a dependency: a changed file is noticed, a touched one is not."""
+    photos = tmp_path / "photos"
+    for name, shade in (("dark", 40), ("light", 200)):
+        for number in range(20):
+            (photos / name).mkdir(parents=True, exist_ok=True)
+            picture = Image.new("RGB", (20, 16), (shade + number, shade, shade))
+            picture.save(photos / name / f"{number}.png")
+    repository.git("checkout", "-q", ".")
+    repository.set(dataset=str(photos), image_size=8)
+    repository.dvc("repro")
+    metrics = json.loads((repository.folder / "reports/metrics.json").read_text())
+    assert metrics["images"] == 8
+    (photos / "dark/0.png").touch()
+    assert ran(repository.dvc("repro")) == []
+    Image.new("RGB", (20, 16), (90, 90, 90)).save(photos / "dark/0.png")
+    assert "download" in ran(repository.dvc("repro"))
