@@ -83,8 +83,9 @@ class Downloader:
                 mininterval=0.5,
             ) as bar,
         ):
-            # The raw bytes: a server may call the .gz itself an encoding.
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            # The raw bytes, for a server may call the .gz itself an encoding; and each as
+            # soon as it comes, so that a stall loses none.
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 file.write(chunk)
                 bar.update(len(chunk))
 

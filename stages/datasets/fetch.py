@@ -5,6 +5,7 @@ that is tried before the authors' own, IMAGE_PIPELINE_TIMEOUT the seconds
 without a byte after which an address is given up (30).
 """
 
+import contextlib
 import gzip
 import hashlib
 import logging
@@ -113,6 +114,8 @@ def _download(name: str, descriptor: Descriptor, file: SourceFile, parts: Path) 
             tried.append(f"{address}: {error}")
         except (ValueError, requests.exceptions.RequestException) as error:
             tried.append(f"{address}: {reason(error, timeout)}")
+    with contextlib.suppress(OSError):  # an empty folder is not to stay, one with files is
+        folder.rmdir()
     raise PipelineError(_ways_out(name, descriptor, file, tried))
 
 

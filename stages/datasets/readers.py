@@ -109,8 +109,10 @@ def _read_idx(path: Path, magic: int, what: str, dimensions: int) -> Pixels:
         packed = file.read(2) == b"\x1f\x8b"
     with damage_in_one_line(path.name), gzip.open(path) if packed else path.open("rb") as file:
         header = file.read(4 + 4 * dimensions)
-        kind, *shape = (int.from_bytes(header[i : i + 4], "big") for i in range(0, len(header), 4))
-        if kind != magic or len(shape) < dimensions:
+        kind, *shape = (
+            int.from_bytes(header[i : i + 4], "big") for i in range(0, 4 + 4 * dimensions, 4)
+        )
+        if kind != magic or len(header) < 4 + 4 * dimensions:
             raise PipelineError(
                 f"{path.name}: not an IDX file of {what} (magic number 0x{kind:08x}, "
                 f"expected 0x{magic:08x})"

@@ -1,0 +1,144 @@
+"""Small pictures, folders and archives of them, and what a stage did with them."""
+
+import contextlib
+import hashlib
+import importlib
+import io
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.parameters.resolve import DownloadParameters, PrepareParameters
+from stages.runtime import files
+from stages.runtime import stage as runtime
+
+Files = Mapping[str, bytes]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """An image as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(seed: int = 0, width: int = 6, height: int = 5) -> bytes:
+    """A colour picture of its own for each seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype="uint8")
+    return encoded(Image.fromarray(pixels))
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """The pixels of such a picture, as Pillow reads them."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def class_folders(
+    classes: tuple[str, ...] = ("cat", "dog"), count: int = 6, start: int = 0
+) -> dict[str, bytes]:
+    """`count` different pictures in each of the class folders."""
+    return {
+        f"{name}/{number:03}.png": png(start + 1000 * label + number)
+        for label, name in enumerate(classes)
+        for number in range(count)
+    }
+
+
+def write_folder(path: Path, contents: Files) -> Path:
+    """Files on the disk; a name that ends in / is an empty folder."""
+    path.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():
+        place = path / name
+        if name.endswith("/"):
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return path
+
+
+def write_zip(path: Path, contents: Files, **options: Any) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    return path
+
+
+def write_tar(path: Path, contents: Files, mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, data in contents.items():
+            add_to_tar(archive, name, data)
+    return path
+
+
+def add_to_tar(archive: tarfile.TarFile, name: str, data: bytes = b"", **fields: Any) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    for field, value in fields.items():
+        setattr(member, field, value)
+    archive.addfile(member, io.BytesIO(data))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended: exit status and what it printed, in lines."""
+
+    status: int
+    out: list[str]
+    error: list[str]
+
+
+def run(name: str) -> Outcome:
+    """Run a stage by its entry point in this process, in the current folder."""
+    module = importlib.import_module(f"stages.{name}")
+    out, error = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"stages.{name}"])
+        patch.setattr(runtime.signal, "signal", lambda *_: None)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            try:
+                runtime.run_stage(name, module.main, module.__doc__)
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+    lines = error.getvalue().replace("\r", "\n").splitlines()
+    lines = [line for line in lines if line and "/s]" not in line]  # without progress bars
+    return Outcome(status, out.getvalue().splitlines(), lines)
+
+
+def download(dataset: str | Path) -> Outcome:
+    """The stage `download` on a data set."""
+    files.write_json(DownloadParameters.path(), {"dataset": str(dataset)})
+    return run("download")
+
+
+def prepare(**changes: Any) -> Outcome:
+    """The stage `prepare` with the defaults of params.yaml, but 4 pixels a side."""
+    parameters = {
+        "image_size": 4,
+        "channels": 3,
+        "validation_fraction": 0.3,
+        "test_fraction": 0.2,
+        "split_seed": 42,
+        "normalization": "minmax",
+        "unreadable": "error",
+    }
+    files.write_json(PrepareParameters.path(), parameters | changes)
+    return run("prepare")
+
+
+def snapshot(*folders: Path) -> dict[str, str]:
+    """The digest of every file below the folders, locks and timings aside."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if not {"locks", "timings"} & set(path.parts) and path.parts[-1] != "resume"
+    }
