@@ -1,0 +1,114 @@
+// Two chosen runs: what differs, whether it is more than chance, and their confusion matrices.
+
+// Why the two cannot be tested against each other, or "" (see chance.py).
+function incomparable(first, second) {
+  for (const run of [first, second]) {
+    if (!run.outcome) return `${run.name} has no predictions`;
+  }
+  const alike = first.test && second.test
+    ? first.test === second.test
+    : first.data !== "" && first.data === second.data;
+  if (!alike) {
+    const unlike = ["dataset", "split_seed", "test_fraction", "validation_fraction", "image_size"]
+      .filter((name) => first.parameters[name] !== second.parameters[name])
+      .map((name) => `${name} ${first.parameters[name]} and ${second.parameters[name]}`);
+    return `they were trained and scored on other data${unlike.length ? ` (${unlike.join(", ")})` : ""}`;
+  }
+  if (first.outcome.images !== second.outcome.images) {
+    return "their test parts are not the same images in the same order";
+  }
+  return "";
+}
+
+const chanceText = (p) => (p < 0.0001 ? "fewer than 1 in 10,000" : `${Number((p * 100).toPrecision(2))} in 100`);
+
+function verdict(first, second) {
+  const reason = incomparable(first, second);
+  if (reason) return `No test of the difference: ${reason}.`;
+  const { both, onlyFirst, onlySecond } = agreement(rightOnes(first), rightOnes(second));
+  const images = first.outcome.count;
+  const points = ((onlySecond - onlyFirst) / images) * 100;
+  const p = mcnemar(onlyFirst, onlySecond);
+  const spell = (number) => number.toLocaleString("en");
+  const result = points === 0
+    ? "They are right equally often"
+    : `B is ${Math.abs(points).toFixed(2)} points ${points > 0 ? "better" : "worse"}`;
+  return `On the same ${spell(images)} test images both are right on ${spell(both)}, only A on `
+    + `${spell(onlyFirst)}, only B on ${spell(onlySecond)}. ${result}. Two equally good models differ `
+    + `so much by chance in ${chanceText(p)} cases (McNemar's test, mid-p ${p.toPrecision(2)}): `
+    + (p < significant ? "more than chance." : "this may well be chance.");
+}
+
+function seedsVerdict(first, second) {
+  const spread = (run) => {
+    const values = seedsOf(run).map((one) => one.metrics.test_accuracy);
+    if (!values.length) return "no score";
+    const around = deviation(values);
+    return around === null ? `${spelled(mean(values))} (one seed)` : `${spelled(mean(values))} ± ${spelled(around)} over ${values.length} seeds`;
+  };
+  const start = "The test compares these two trained models; another seed gives another model. ";
+  if (first.setting === second.setting) {
+    return `${start}Both have the same setting: ${spread(first)}.`;
+  }
+  return `${start}Test accuracy of A's setting: ${spread(first)}; of B's: ${spread(second)}.`;
+}
+
+function facts(first, second) {
+  const keys = [...new Set([...Object.keys(first.parameters), ...Object.keys(second.parameters)])];
+  const unlike = keys.filter((key) => first.parameters[key] !== second.parameters[key]);
+  const line = (title, one, two) => element("tr", {}, element("th", { scope: "row" }, title), element("td", {}, one), element("td", {}, two));
+  const number = (key, digits) => [spelled(first.metrics[key], digits), spelled(second.metrics[key], digits)];
+  const heads = [first, second].map((run, i) => {
+    const sign = element("span", { className: "badge" }, "AB"[i]);
+    sign.style.background = colour(run.id);
+    return element("th", { scope: "col" }, sign, ` ${names(run)}`);
+  });
+  const table = element("table", { className: "facts" });
+  const back = (run) => (run.experiments.length ? `dvc exp apply ${run.experiments[0]}` : run.commit.slice(0, 7) || "–");
+  table.append(
+    element("thead", {}, element("tr", {}, element("th"), ...heads)),
+    element("tbody", {},
+      ...unlike.map((key) => line(key, first.parameters[key] ?? "–", second.parameters[key] ?? "–")),
+      line("test accuracy", ...number("test_accuracy")),
+      line("test loss", ...number("test_loss")),
+      line("validation accuracy", ...number("val_accuracy")),
+      line("training", ...number("train_seconds", 0).map((text) => `${text} s`)),
+      line("brought back by", back(first), back(second))),
+  );
+  return table;
+}
+
+function matrices(first, second) {
+  const [a, b] = [first, second].map((run) => (run.confusion && run.classes !== null ? cells(run) : null));
+  const title = (run, sign) => `${sign} ${run.name}: images, a row a true class`;
+  const box = element("div", { className: "tables" });
+  if (a) box.append(counts(title(first, "A"), classLists[first.classes], a));
+  if (b) box.append(counts(title(second, "B"), classLists[second.classes], b));
+  if (!a || !b) return box;
+  const classes = classLists[first.classes];
+  const size = classes.length;
+  if (first.classes !== second.classes) {
+    box.append(element("p", { className: "how" }, "No difference of the two: their classes are not the same."));
+  } else if (String(rowSums(a, size)) !== String(rowSums(b, size))) {
+    box.append(element("p", { className: "how" }, "No difference of the two: their test parts are not the same."));
+  } else {
+    box.append(difference(classes, a, b));
+  }
+  return box;
+}
+
+function drawPair() {
+  const target = document.getElementById("comparison");
+  const [first, second] = state.chosen.slice(0, 2).map((id) => byId.get(id));
+  if (!second) {
+    const wanted = first ? "one more run" : "two runs";
+    target.replaceChildren(element("p", { className: "how" }, `Choose ${wanted} in the table to compare them here.`));
+    return;
+  }
+  target.replaceChildren(
+    facts(first, second),
+    element("p", { id: "verdict" }, verdict(first, second)),
+    element("p", { className: "how" }, seedsVerdict(first, second)),
+    matrices(first, second),
+  );
+}

@@ -1,0 +1,81 @@
+"""The reports of a run, parsed: history.csv, confusion.csv and predictions.csv.
+
+A run has them in MLflow's artifacts and in DVC's experiment. A file that is
+not there is passed over; one that is damaged is named in `problems`, and the
+rest of the run is shown all the same.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TextIO
+
+import numpy as np
+
+from stages.comparison.runs import Outcome, Results
+
+# Opens one of the run's reports as text, or raises FileNotFoundError.
+Opener = Callable[[str], AbstractContextManager[TextIO]]
+
+
+def read_results(opener: Opener) -> Results:
+    """Parse what a run has left."""
+    results = Results()
+    readers: dict[str, Callable[[TextIO, Results], None]] = {
+        "history.csv": _history,
+        "confusion.csv": _confusion,
+        "predictions.csv": _outcome,
+    }
+    for name, read in readers.items():
+        try:
+            with opener(name) as file:
+                read(file, results)
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, IndexError, StopIteration, csv.Error) as error:
+            results.problems.append(f"{name}: damaged ({error or type(error).__name__})")
+        except OSError as error:
+            results.problems.append(f"{name}: cannot be read ({error.strerror or error})")
+    return results
+
+
+def _history(file: TextIO, results: Results) -> None:
+    rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError("no epochs")
+    columns: dict[str, list[float]] = {
+        name: [float(row[name]) for row in rows] for name in rows[0] if name != "phase"
+    }
+    if "phase" in rows[0]:
+        order = list(dict.fromkeys(row["phase"] for row in rows))
+        columns["phase_number"] = [order.index(row["phase"]) for row in rows]
+    results.history = columns
+
+
+def _confusion(file: TextIO, results: Results) -> None:
+    reader = csv.reader(file)
+    classes = next(reader)[1:]
+    table = np.array([[int(cell) for cell in row[1:]] for row in reader], dtype="int64")
+    if table.shape != (len(classes), len(classes)):
+        raise ValueError(f"{len(classes)} classes, a table of {'×'.join(map(str, table.shape))}")
+    results.classes, results.confusion = classes, table
+
+
+def _outcome(file: TextIO, results: Results) -> None:
+    reader = csv.reader(file)
+    if next(reader)[:4] != ["index", "name", "label", "prediction"]:
+        raise ValueError("other columns than index, name, label, prediction …")
+    results.outcome = outcome(row[:4] for row in reader)
+
+
+def outcome(rows: Iterable[list[str]]) -> Outcome:
+    """The outcome of rows of index, name, label and prediction."""
+    right = []
+    digest = hashlib.sha256()
+    for index, name, label, prediction in rows:
+        digest.update(f"{index}\0{name}\0{label}\n".encode())
+        right.append(label == prediction)
+    if not right:
+        raise ValueError("no images")
+    return Outcome(np.array(right, dtype=bool), digest.hexdigest()[:16])
