@@ -26,7 +26,7 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
     Args:
         model: a plain chain of layers that takes raw pixels; with one sigmoid
-            unit the predicted class is 1 from 0.5 up, else 0.
+            unit the predicted class is 1 above 0.5, else 0.
         images: (n, H, W, C) uint8.
 
     Returns:
@@ -69,7 +69,7 @@ class _Scores:
 
 def _heat(maps: Any, scores: _Scores, size: tuple[int, ...]) -> np.ndarray:
     given = scores(maps)
-    predicted = keras.ops.one_hot(_best(given), given.shape[-1])
+    predicted = keras.ops.one_hot(keras.ops.argmax(given, axis=-1), given.shape[-1])
 
     def of_predicted(at: Any) -> Any:
         # One sum over the images: each one's gradient depends on its own maps alone.
@@ -83,10 +83,3 @@ def _heat(maps: Any, scores: _Scores, size: tuple[int, ...]) -> np.ndarray:
     largest = values.max(axis=(1, 2), keepdims=True)
     return np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
 
-
-def _best(scores: Any) -> Any:
-    """The class of the highest score; of two equal ones the later, as 0.5 counts for class 1
-    where there are two classes."""
-    if scores.shape[-1] == 2:
-        return keras.ops.cast(scores[:, 1] >= scores[:, 0], "int32")
-    return keras.ops.argmax(scores, axis=-1)

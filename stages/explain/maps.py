@@ -56,11 +56,12 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
     chosen = map_layers(model)[:count]
     if not chosen:
         return {}
-    outputs = [model.layers[position].output for _, position in chosen]
+    # A mapping, for of a list with one output Keras gives the output itself.
+    outputs = {name: model.layers[position].output for name, position in chosen}
     maps = keras.Model(model.inputs[0], outputs)(image[np.newaxis], training=False)
     return {
-        name: keras.ops.convert_to_numpy(keras.ops.cast(values[0], "float32"))
-        for (name, _), values in zip(chosen, maps, strict=True)
+        name: keras.ops.convert_to_numpy(keras.ops.cast(maps[name][0], "float32"))
+        for name in outputs
     }
 
 

@@ -9,7 +9,7 @@ def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, count: int) ->
     Args:
         labels: (n,) integer class indices.
         probabilities: (n, classes), or (n, 1) for two classes (of class 1;
-            0.5 counts for class 1).
+            0.5 counts for class 0, as in Keras' accuracy).
         count: how many at most.
 
     Returns:
@@ -25,7 +25,7 @@ def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, count: int) ->
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     """(n, classes) or (n, 1) probabilities to (n,) class indices."""
     if probabilities.shape[1] == 1:
-        return (probabilities[:, 0] >= 0.5).astype(np.int64)
+        return (probabilities[:, 0] > 0.5).astype(np.int64)
     return probabilities.argmax(axis=1)
 
 

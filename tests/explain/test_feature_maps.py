@@ -65,6 +65,12 @@ def test_vgg16_shows_its_first_eight_layers() -> None:
     assert list(activations(vgg, np.zeros((32, 32, 3), np.uint8), count=2))[-1] == "block1_conv2"
 
 
+def test_one_layer_alone(model, images) -> None:
+    (maps,) = activations(model, images[0], count=1).values()
+    assert maps.shape == (6, 6, 10)
+    np.testing.assert_array_equal(maps, activations(model, images[0])["conv_1"])
+
+
 def test_a_model_without_maps_has_none() -> None:
     dense = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
     assert activations(dense, np.zeros((4, 4, 1), np.uint8)) == {}

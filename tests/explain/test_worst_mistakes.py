@@ -19,8 +19,8 @@ def test_equally_confident_ones_stay_in_order() -> None:
 
 def test_one_column_is_the_probability_of_class_1() -> None:
     probabilities = np.array([[0.5], [0.1], [0.45], [0.99]], np.float32)
-    labels = np.array([0, 1, 1, 1])
-    # 0.5 counts for class 1; 0.1 means 0.9 sure of class 0.
+    labels = np.array([1, 1, 1, 1])
+    # 0.5 counts for class 0; 0.1 means 0.9 sure of class 0.
     assert worst_mistakes(labels, probabilities, 4).tolist() == [1, 2, 0]
 
 

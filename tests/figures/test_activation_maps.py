@@ -22,9 +22,14 @@ def test_each_channel_is_standardised_for_itself() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3e30, 1e-30])
 def test_a_constant_channel_is_even(value: float) -> None:
-    # 0.1 in float32 leaves a spread of rounding errors, which must not be blown up.
     scaled = activations.standardised(np.full((7, 5, 1), value, np.float32))
     assert (scaled == 128).all()
+
+
+def test_a_channel_that_is_constant_but_for_rounding_is_even() -> None:
+    maps = np.full((6, 6, 1), 0.1, np.float32)
+    maps[::2] = np.nextafter(maps[::2], np.float32(1))
+    assert (activations.standardised(maps) == 128).all()
 
 
 def test_sixteen_channels_stand_in_a_row() -> None:

@@ -47,6 +47,12 @@ def test_the_font_is_matplotlibs_own() -> None:
             assert file.is_relative_to(matplotlib.get_data_path())
 
 
+def test_a_dollar_is_a_dollar_not_mathematics() -> None:
+    with style.figure(1, 1) as figure:
+        assert figure.text(0, 0, "$100 and $x$").get_parse_math() is False
+        assert figure.subplots().set_title("$x$").get_parse_math() is False
+
+
 def test_a_persons_own_style_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def draw() -> bytes:
         with style.figure(2, 1) as figure:
