@@ -65,7 +65,7 @@ def _named(name: str, descriptor: registry.Descriptor) -> None:
             parts=arrays.parts,
         ).write(out)
     images = counted(len(arrays.labels), "image")
-    report(f"{name}: {images} in {len(descriptor.classes)} classes")
+    report(f"{name}: {images} in {len(descriptor.classes):,} classes")
 
 
 def _own(name: str, path: Path) -> None:
@@ -145,7 +145,7 @@ def _say_layout(title: str, tree: Tree, layout: Layout) -> None:
         parts[image.part] = parts.get(image.part, 0) + 1
     split = ", ".join(f"{count:,} {part}" for part, count in parts.items() if part)
     images = counted(len(layout.images), "image")
-    report(f"{title}: {images} in {len(layout.classes)} classes{f' ({split})' if split else ''}")
+    report(f"{title}: {images} in {len(layout.classes):,} classes{f' ({split})' if split else ''}")
     if layout.ignored:
         many = counted(len(layout.ignored), "file")
         report(

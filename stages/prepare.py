@@ -149,7 +149,7 @@ def _warn_of_leaks(groups: list[list[tuple[str, str]]]) -> None:
         first = [name for name, _ in leaking[0]]
         report(
             f"warning: {images:,} images stand in more than one part with the same bytes "
-            f"({len(leaking):,} groups; the first is {listed(first)}): the scores will be too good"
+            f"({counted(len(leaking), 'group')}; the first is {listed(first)}): the scores will be too good"
         )
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Self
 
 from stages.datasets.pixels import Pixels, Sizes, Task
@@ -61,7 +62,8 @@ class Workers:
         under_way: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                under_way.append(self._pool.submit(_run, task))
+                with _ctrl_c_later():
+                    under_way.append(self._pool.submit(_run, task))
                 if len(under_way) >= 2 * self._processes:
                     yield under_way.popleft().result()
             while under_way:
@@ -71,6 +73,17 @@ class Workers:
                 "a process that decodes images was killed (too little memory?); "
                 "`dvc repro` goes on from here"
             ) from None
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back: a process that is started in the meantime never gets it, not even
+    before its first line, and this one gets it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _processors() -> int:
@@ -85,8 +98,7 @@ def _run(task: Task) -> Result:
 
 
 def _start() -> None:
-    """In each process: leave Ctrl-C to the main one, and end when that one is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In each process: end when the main one is gone, kill -9 included."""
     warnings.simplefilter("ignore")
     parent = multiprocessing.parent_process()
     if parent is not None:
