@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from stages import tracking
 from stages.datasets import registry
 from stages.datasets.folder import Folder
 from stages.datasets.imagezip import ImageZipWriter
@@ -157,4 +158,4 @@ def _say_layout(title: str, tree: Tree, layout: Layout) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("download", main, __doc__)
+    run_stage("download", main, __doc__, tracking.record_failure)

@@ -57,8 +57,7 @@ def main() -> None:
         backend.environment(),
         code=CODE,
     )
-    maps_file = paths.FEATURES / "test_maps.npy"
-    probabilities = both_columns(_predict(model, images, maps_file, folder))
+    probabilities = both_columns(_predict(model, images, folder))
     scores = score(labels, probabilities)
     summary = {**scores.summary, "parameters": _parameters(model)}
     files.write_json(paths.REPORTS / "metrics.json", summary)
@@ -78,16 +77,17 @@ def main() -> None:
     say("evaluate", f"{len(images)} test images, accuracy {summary['accuracy']:.4f}")
 
 
-def _predict(model: Any, images: np.ndarray, maps_file: Path, folder: Path) -> np.ndarray:
+def _predict(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
     """Probabilities, float32 (n, classes) or (n, 1), of all test images."""
-    if not maps_file.exists():
+    kept = _kept_maps()
+    if kept is None:
         return _in_chunks(model, images, folder)
     from stages.models.build import chain
     from stages.training.batches import EVALUATION_BATCH
 
-    maps = load_array(maps_file)
-    names = [layer.name for layer in model.layers]
-    of_maps = _in_chunks(chain(model, names.index("flatten")), maps, folder)
+    maps_file, layer = kept
+    above = [of_model.name for of_model in model.layers].index(layer) + 1
+    of_maps = _in_chunks(chain(model, above), load_array(maps_file), folder)
     of_pixels = model.predict(np.asarray(images[:CHECKED]), EVALUATION_BATCH, verbose=0)
     difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
     if difference > TOLERANCE:
@@ -96,6 +96,16 @@ def _predict(model: Any, images: np.ndarray, maps_file: Path, folder: Path) -> n
             f"{difference:.2g}, more than {TOLERANCE:g}"
         )
     return of_maps
+
+
+def _kept_maps() -> tuple[Path, str] | None:
+    """The test images' maps that the stage `features` has kept, and the layer they come from."""
+    record = files.read_json(paths.FEATURES / "features.json")
+    for kind in ("maps", "below"):
+        path = paths.FEATURES / f"test_{kind}.npy"
+        if path.exists():
+            return path, record[kind]["layer"]
+    return None
 
 
 def _in_chunks(model: Any, inputs: np.ndarray, folder: Path) -> np.ndarray:

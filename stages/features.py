@@ -16,6 +16,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from stages import tracking
 from stages.parameters.resolve import FeaturesParameters
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
@@ -149,4 +150,4 @@ def _append(writers: list[Any], maps: list[Any]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("features", main, __doc__)
+    run_stage("features", main, __doc__, tracking.record_failure)

@@ -5,8 +5,10 @@ change re-runs only the stages that use it, and data/params/report.json with
 all resolved parameters, which the report and MLflow show.
 """
 
+import os
 from pathlib import Path
 
+from stages import tracking
 from stages.parameters.reader import read_parameters
 from stages.parameters.resolve import cut, resolve
 from stages.runtime import files, paths
@@ -21,4 +23,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("params", main, __doc__)
+    # A mistyped key of a workspace run is the terminal's business alone; that of
+    # a queued experiment would vanish.
+    recorded = tracking.record_failure if os.environ.get("DVC_EXP_NAME") else None
+    run_stage("params", main, __doc__, recorded)

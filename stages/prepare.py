@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from stages import tracking
 from stages.datasets import audit
 from stages.datasets import index as indices
 from stages.datasets.index import Index
@@ -207,4 +208,4 @@ def _describe(
 
 
 if __name__ == "__main__":
-    run_stage("prepare", main, __doc__)
+    run_stage("prepare", main, __doc__, tracking.record_failure)

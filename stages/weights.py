@@ -10,6 +10,7 @@ same bytes from every source. Without a pretrained base weights.json says null.
 from functools import partial
 from pathlib import Path
 
+from stages import tracking
 from stages.parameters.resolve import WeightsParameters
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
@@ -44,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("weights", main, __doc__)
+    run_stage("weights", main, __doc__, tracking.record_failure)

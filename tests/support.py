@@ -76,4 +76,5 @@ def write_prepared(
         "skipped": [],
     }
     files.write_json(paths.PREPARED / "dataset.json", dataset)
+    files.write_json(paths.FEATURES / "features.json", {"model": None})
     return dataset

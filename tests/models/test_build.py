@@ -38,8 +38,6 @@ def test_every_activation_trains_and_loads_back(tmp_path, activation):
     model = build_model(
         "mnist_deep_cnn", (12, 12, 1), 3, activation=activation, normalization=MINMAX
     )
-        "mnist_deep_cnn", (12, 12, 1), 3, activation=activation, normalization=MINMAX
-    )
     images = np.random.default_rng(0).integers(0, 256, (6, 12, 12, 1), dtype="uint8")
     model.compile("adam", "categorical_crossentropy")
     before = model.get_weights()[0].copy()
