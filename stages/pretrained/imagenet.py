@@ -136,10 +136,9 @@ def _keep(arrays: Arrays, name: str, say: Say) -> None:
     """Keep the arrays for the next fetch; a cache that cannot be written to is said, no more."""
     path = _cache_file()
     try:
-        files.write_text(path.with_suffix(".source"), name + "\n")
         save_arrays(path, arrays)
+        files.write_text(path.with_suffix(".source"), name + "\n")
     except OSError as error:
-        path.with_suffix(".source").unlink(missing_ok=True)
         say(f"not kept in {path.parent} ({error.strerror}); IMAGE_PIPELINE_CACHE names another")
 
 

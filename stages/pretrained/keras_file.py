@@ -55,7 +55,7 @@ def download(address: str, md5: str, folder: Path) -> Path:
         )
     except RefusedError as error:
         raise PipelineError(f"{where}: {error}") from None
-    except TimeoutError:
+    except TimeoutError:  # of _wait_for_answer
         raise PipelineError(f"{where}: no answer within {CONNECT_SECONDS:g} s") from None
     except (ValueError, requests.RequestException) as error:
         raise PipelineError(f"{where}: {reason(error, STALLED_SECONDS)}") from None
@@ -82,6 +82,8 @@ def _wait_for_answer(address: str) -> None:
     try:
         answer = answers.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(answer, requests.Timeout):
         raise TimeoutError from None
     if answer is not None:
         raise answer
