@@ -143,10 +143,10 @@ def test_a_failure_marks_the_open_run(client):
 
 
 def test_a_failure_before_the_training_is_a_run_of_its_own(client, monkeypatch):
-    begin(client, "aaa")
-    monkeypatch.setattr(runs, "_current", None)
-    paths.MODEL.mkdir(parents=True)  # an older model is still there
+    paths.MODEL.mkdir(parents=True)  # of an older run, and still there
     runs.MODEL.write_bytes(b"model")
+    begin(client, model_digest())
+    monkeypatch.setattr(runs, "_current", None)
     files.write_json(paths.PARAMS / "report.json", {**PARAMETERS, "epochs": 3})
     monkeypatch.setenv("DVC_EXP_NAME", "fancy-lamb")
     record_failure("prepare", "a.jpg: cannot be read")
