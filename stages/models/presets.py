@@ -118,6 +118,20 @@ PRESETS: dict[str, Preset] = {
         ),
         published=Published(epochs=10, batch_size=256, image_size=28),
     ),
+    # The notes' variation: the first dense layer without an activation.
+    "fashion_pool_linear_cnn": Preset(
+        network=(
+            Conv(32, 4, "valid"),
+            Pool(),
+            Conv(64, 3, "valid"),
+            Pool(),
+            Dropout(0.2),
+            Flatten(),
+            Dense(256, activation=None),
+            Dense(128),
+        ),
+        published=Published(epochs=10, batch_size=256, image_size=28),
+    ),
     "three_block_cnn": Preset(
         network=(
             Conv(32),

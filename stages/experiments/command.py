@@ -1,0 +1,49 @@
+"""Running `stages.sweep`, `stages.tune` and `stages.published`: how they end."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from stages.errors import PipelineError
+from stages.runtime import paths
+from stages.runtime.stage import Stopped
+
+
+def run_command(name: str, main: Callable[[], int]) -> None:
+    """Call `main` and exit with what it returns.
+
+    Exit status 1 and one line on standard error after a `PipelineError`; 130
+    after Ctrl-C and 143 after SIGTERM, with a line that says how to go on.
+    """
+
+    def on_term(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, on_term)
+    try:
+        status = main()
+    except PipelineError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        status = 1
+    except (KeyboardInterrupt, Stopped) as error:
+        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
+        status = 130 if isinstance(error, KeyboardInterrupt) else 143
+    sys.exit(status)
+
+
+def shown(path: Path) -> str:
+    """A path as one types it: relative to the repository where it is below it."""
+    root = paths.root()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def add_as_committed(parser: argparse.ArgumentParser) -> None:
+    """The option that sweep, tune and published have in common."""
+    parser.add_argument(
+        "--as-committed",
+        action="store_true",
+        help="run the last commit although this folder has changes that are not committed",
+    )

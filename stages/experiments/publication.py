@@ -1,0 +1,192 @@
+"""The table of the published rows: reports/published.csv, and the same to read in .md.
+
+The .csv is the journal too: a row that stands in it with the same command is
+done. It is a fact of the commit that it names; a later one does not undo it,
+and is said where the code that decides it has changed since.
+"""
+
+import csv
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stages.experiments.repository import Repository
+from stages.experiments.results import Result, mean_and_spread
+from stages.experiments.rows import Row
+from stages.runtime import files
+
+# What decides a row's figures beside its parameters.
+CODE = tuple(
+    f"stages/{part}"
+    for part in (
+        "backend.py",
+        "datasets",
+        "download.py",
+        "evaluate.py",
+        "evaluation",
+        "models",
+        "prepare.py",
+        "train.py",
+        "training",
+    )
+)
+COLUMNS = (
+    "name",
+    "source",
+    "data",
+    "published",
+    "accuracy",
+    "spread",
+    "seconds",
+    "train_accuracy",
+    "date",
+    "machine",
+    "seeds",
+    "commit",
+    "command",
+    "note",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the table is written: `folder` gets published.csv, .md and .png."""
+
+    folder: Path
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / "published.csv"
+
+    @property
+    def markdown(self) -> Path:
+        return self.folder / "published.md"
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "published.png"
+
+
+def read_done(place: Place, rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+    """The lines of the table that are still what a row asks for: name to columns."""
+    try:
+        with place.csv.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return {}
+    asked = {row.name: row for row in rows}
+    return {
+        line["name"]: line
+        for line in lines
+        if line.get("accuracy")
+        and line["name"] in asked
+        and line["command"] == asked[line["name"]].command
+    }
+
+
+def line_of(
+    row: Row, results: Sequence[Result], commit: str, repository: Repository
+) -> dict[str, str]:
+    """The line of a row whose experiments have all finished."""
+    accuracy, spread = mean_and_spread([result.accuracy for result in results])
+    seconds = [result.seconds for result in results if result.seconds is not None]
+    trained = [float(result.history[-1]["accuracy"]) for result in results if result.history]
+    notes = [row.note] if row.note else []
+    if "diagonal" in row.published:
+        diagonal = ", ".join(_diagonal(repository, results[0].revision))
+        published = ", ".join(map(str, row.published["diagonal"]))
+        notes.append(f"the confusion matrix's diagonal: published {published}; here {diagonal}")
+    return {
+        "name": row.name,
+        "source": row.source,
+        "data": row.data,
+        "published": row.published_words,
+        "accuracy": f"{accuracy:.4f}",
+        "spread": "" if spread is None else f"{spread:.4f}",
+        "seconds": f"{mean_and_spread(seconds)[0]:.1f}" if seconds else "",
+        "train_accuracy": f"{mean_and_spread(trained)[0]:.4f}" if trained else "",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(row.experiments[0].parameters["threads"]),
+        "seeds": " ".join(str(each.parameters["seed"]) for each in row.experiments),
+        "commit": commit[:10],
+        "command": row.command,
+        "note": "; ".join(notes),
+    }
+
+
+def open_line(row: Row, reason: str) -> dict[str, str]:
+    """The line of a row that was not run, with the reason as its note."""
+    known = {
+        "name": row.name,
+        "source": row.source,
+        "data": row.data,
+        "published": row.published_words,
+        "command": row.command,
+        "note": f"open: {reason}",
+    }
+    return dict.fromkeys(COLUMNS, "") | known
+
+
+def write_table(place: Place, rows: Sequence[Row], lines: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the .csv and the .md, a line for each row that has one, in the rows' order."""
+    ordered = [lines[row.name] for row in rows if row.name in lines]
+    files.write_csv(place.csv, COLUMNS, ([line[key] for key in COLUMNS] for line in ordered))
+    files.write_text(place.markdown, _markdown(place, ordered))
+
+
+def machine(threads: int) -> str:
+    """The processor's name, how many there are, and how many threads trained."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    except OSError:
+        found = None
+    name = found[1] if found else platform.processor() or platform.machine()
+    return f"{' '.join(name.split())}, {os.cpu_count()} processors, {threads} threads"
+
+
+def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
+    head = ("source", "data", "published", "test accuracy here", "seconds", "of training images")
+    table = [head, ("---",) * len(head)]
+    for line in lines:
+        here = line["accuracy"] or "open"
+        if line["spread"]:
+            here += f" ± {line['spread']}"
+        seconds, trained = line["seconds"] or "–", line["train_accuracy"] or "–"
+        table.append((line["source"], line["data"], line["published"], here, seconds, trained))
+    text = [
+        "# The published rows, run again",
+        "",
+        "Written by `make published`; not by hand. Accuracy is that on the test images after the",
+        "last epoch; ± is one standard deviation over the training seeds. Seconds are the",
+        "training's. 'Of training images' is the last epoch's accuracy while it trained, with",
+        "dropout.",
+        "",
+        *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table),
+        "",
+    ]
+    if place.picture.exists():
+        text += ["![Dropout, epochs and batch size of the tuning log](published.png)", ""]
+    text += ["## Each row", ""]
+    for line in lines:
+        text += [f"- **{line['name']}** ({line['source']}): `{line['command']}`"]
+        if line["date"]:
+            seeds = "seeds" if " " in line["seeds"] else "seed"
+            where = f"{line['machine']}, {seeds} {line['seeds']}, commit {line['commit']}"
+            text += [f"  {line['date']}, {where}."]
+        if line["note"]:
+            text += [f"  {line['note'][0].upper()}{line['note'][1:]}."]
+    return "\n".join(text) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _diagonal(repository: Repository, revision: str) -> list[str]:
+    rows = list(csv.reader((repository.file(revision, "reports/confusion.csv") or "").splitlines()))
+    return [row[i] for i, row in enumerate(rows[1:], 1)]

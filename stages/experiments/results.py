@@ -1,0 +1,105 @@
+"""What came out of an experiment, read from its commit, DVC's cache and MLflow's store."""
+
+import csv
+import io
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from stages.experiments.clone import TIMING
+from stages.experiments.repository import Repository
+from stages.runtime import files
+from stages.runtime.stage import say
+
+HISTORY = "reports/history.csv"
+MODEL_OUT = "data/model"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished experiment. `accuracy` and `loss` are of the test images,
+    `history` a row an epoch, `seconds` the training's, None where nobody kept them."""
+
+    name: str
+    revision: str
+    accuracy: float
+    loss: float
+    history: list[dict[str, str]]
+    seconds: float | None
+
+
+def read_result(repository: Repository, name: str, revision: str, cache: Path) -> Result:
+    """Read the result of an experiment's commit.
+
+    Raises:
+        ValueError: the commit has no metrics.
+    """
+    metrics = json.loads(repository.file(revision, "reports/metrics.json") or "{}")
+    if "accuracy" not in metrics:
+        raise ValueError(f"{name}: no accuracy in its reports/metrics.json")
+    history = list(csv.DictReader(io.StringIO(repository.file(revision, HISTORY) or "")))
+    seconds = train_seconds(model_digest(repository, revision, cache))
+    if seconds is None and (timing := repository.file(revision, TIMING)):
+        seconds = float(next(iter(json.loads(timing).values())))
+    return Result(
+        name,
+        revision,
+        float(metrics["accuracy"]),
+        float(metrics.get("loss", math.nan)),
+        history,
+        seconds,
+    )
+
+
+def model_digest(repository: Repository, revision: str, cache: Path) -> str | None:
+    """SHA-256 (hex) of the experiment's model: the tag `model_digest` of its MLflow run.
+
+    None where DVC's cache does not hold the model any more.
+    """
+    lock = YAML(typ="safe", pure=True).load(repository.file(revision, "dvc.lock") or "{}")
+    for out in lock.get("stages", {}).get("train", {}).get("outs", []):
+        if out["path"] == MODEL_OUT:
+            try:
+                listed: list[dict[str, Any]] = files.read_json(_cached(cache, out["md5"]))
+                model = next(file for file in listed if file["relpath"] == "model.keras")
+                return files.sha256(_cached(cache, model["md5"]))
+            except (OSError, ValueError, StopIteration):
+                return None
+    return None
+
+
+def train_seconds(digest: str | None) -> float | None:
+    """The seconds of all epochs of the training, resumed ones too, as MLflow has them."""
+    if digest is None:
+        return None
+    from stages.tracking.store import open_store
+
+    store = open_store()
+    if store is None:
+        return None
+    try:
+        found = store.client.search_runs(
+            [store.experiment_id],
+            f"tags.model_digest = '{digest}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    except Exception as error:  # a store that breaks must not hide the results
+        say("mlflow", f"no training times: {type(error).__name__}")
+        return None
+    kept = [run.data.metrics for run in found if "train_seconds" in run.data.metrics]
+    return float(kept[0]["train_seconds"]) if kept else None
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean, and the sample's standard deviation (n − 1), None of a single value."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def _cached(cache: Path, md5: str) -> Path:
+    return cache / "files" / "md5" / md5[:2] / md5[2:]
