@@ -6,6 +6,7 @@ pretrained base. Writes reports/report.html and reports/figures/*.png.
 """
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -19,6 +20,8 @@ from stages.figures.results import Explained, Predictions, Results
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
 
+# In data/, of which git sees nothing, should a crash leave it there.
+SCRATCH = Path("data/.figures.partial")
 EXPLAINED_SIZE = 160  # pixels, the longer side of the image whose activations are shown
 
 
@@ -30,10 +33,13 @@ def main() -> None:
         f"layer_{number}_{name}": png for number, (name, png) in enumerate(layers.items(), start=1)
     }
     figures = charts | contents.sheets(results) | numbered
-    folder = files.fresh_folder(paths.FIGURES.with_name(".figures.partial"))
-    for name, png in figures.items():
-        (folder / f"{name}.png").write_bytes(png)
-    files.publish(folder, paths.FIGURES)
+    scratch = files.fresh_folder(SCRATCH)
+    try:
+        for name, png in figures.items():
+            (scratch / f"{name}.png").write_bytes(png)
+        files.publish(scratch, paths.FIGURES)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     files.write_text(paths.REPORTS / "report.html", html)
     _record()
     say("report", f"{paths.REPORTS / 'report.html'} and {len(figures)} figures")

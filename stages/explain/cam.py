@@ -82,4 +82,3 @@ def _heat(maps: Any, scores: _Scores, size: tuple[int, ...]) -> np.ndarray:
     values = np.maximum(keras.ops.convert_to_numpy(heat)[..., 0], 0)
     largest = values.max(axis=(1, 2), keepdims=True)
     return np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
-

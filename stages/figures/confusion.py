@@ -68,9 +68,11 @@ def _figure(values: np.ndarray, classes: Sequence[str], title: str, shares: bool
     count = len(classes)
     labels = names.picture_names(classes) if count <= NAMED else []
     width = 5.6 if not labels or count <= 12 else min(5.6 + 0.3 * (count - 12), 10)
-    # What the names at the left take of the width, the square matrix does not need in height.
-    beside = 0.08 * max(map(len, labels), default=16)
-    with style.figure(width, width + 0.25 - (0 if _upright(labels) else beside)) as figure:
+    # Cells about square: the matrix is as high as the names at its left leave it wide.
+    letters = 0.08 * max(map(len, labels), default=2)
+    matrix = width - 0.6 - letters if labels else width - 1.4
+    below = letters if _upright(labels) else 0.2
+    with style.figure(width, matrix + below + 0.6) as figure:
         axes = figure.subplots()
         if labels:
             _annotated(axes, values, shares)
@@ -99,7 +101,6 @@ def _annotated(axes: Axes, values: np.ndarray, shares: bool) -> None:
         cmap="Blues",
         norm=_SHARES if shares else PowerNorm(0.5, vmin=0, vmax=max(values.max(), 1)),
         cbar=False,
-        square=True,
         linewidths=0.5,
         linecolor="#eceef1",
         xticklabels=False,
@@ -128,8 +129,8 @@ def _upright(labels: Sequence[str]) -> bool:
 def _plain(axes: Axes, values: np.ndarray, shares: bool) -> None:
     """Many classes: colours alone, the classes counted along the sides, and a scale of colours."""
     norm = _SHARES if shares else PowerNorm(0.5, vmin=0, vmax=max(values.max(), 1))
-    image = axes.imshow(values, cmap="Blues", norm=norm, interpolation="nearest")
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.7)
+    image = axes.imshow(values, cmap="Blues", norm=norm, interpolation="nearest", aspect="auto")
+    bar = axes.figure.colorbar(image, ax=axes)
     if shares:
         bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1])
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))

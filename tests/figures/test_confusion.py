@@ -59,20 +59,27 @@ def test_nearly_all_is_not_written_as_all(drawn) -> None:
     assert written[(1.5, 1.5)] == "100%"
 
 
+@pytest.mark.parametrize("name", ["", "a rather long name "])
 @pytest.mark.parametrize("count", [2, 12, 13, 30])
-def test_every_name_and_number_is_inside_the_picture(drawn, count: int) -> None:
+def test_every_name_and_number_is_inside_the_picture(drawn, count: int, name: str) -> None:
     matrix = np.full((count, count), 88888)
-    names = [f"a rather long name {number}" for number in range(count)]
+    names = [f"{name}{number}" for number in range(count)]
     figure = drawn(confusion.counts_figure, matrix, names)
     axes = figure.axes[0]
     page = figure.bbox
-    for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+    for label in [
+        *axes.get_xticklabels(),
+        *axes.get_yticklabels(),
+        axes.xaxis.label,
+        axes.yaxis.label,
+    ]:
         box = label.get_window_extent()
         assert box.x0 >= 0
         assert box.y0 >= 0
-        assert box.x1 <= page.width
-    cell = axes.get_window_extent().width / count
-    assert all(text.get_window_extent().width < cell for text in axes.texts)
+        assert box.x1 <= page.width + 1
+    box = axes.get_window_extent()
+    assert 0.85 < box.width / box.height < 1.18  # cells about square
+    assert all(text.get_window_extent().width < box.width / count for text in axes.texts)
 
 
 def test_many_classes_are_colours_with_a_scale(drawn) -> None:
