@@ -1,6 +1,7 @@
 """MLflow's pages for this repository's runs, on 127.0.0.1 until Ctrl-C (`make ui`)."""
 
 import argparse
+import http.client
 import os
 import signal
 import socket
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from types import FrameType
 
 from stages.errors import PipelineError
@@ -62,10 +62,8 @@ def _serve(uri: str, port: int, experiment_id: str) -> None:
             start_new_session=True,
         )
         try:
-            address = f"http://{HOST}:{port}"
-            answers = _wait(server, f"{address}/health")
-            if answers:
-                page = view.address(address, experiment_id)
+            if _wait(server, port):
+                page = view.address(f"http://{HOST}:{port}", experiment_id)
                 print(f"mlflow: {page}\nmlflow: Ctrl-C ends it", flush=True)
                 server.wait()
             errors.seek(0)
@@ -77,17 +75,20 @@ def _serve(uri: str, port: int, experiment_id: str) -> None:
             _end(server)
 
 
-def _wait(server: subprocess.Popen[bytes], address: str) -> bool:
+def _wait(server: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the server answers; False if it ends before."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if server.poll() is not None:
             return False
         try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return True
-        except OSError:  # URLError is one
-            time.sleep(0.2)
+            connection = http.client.HTTPConnection(HOST, port, timeout=5)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == http.client.OK:
+                return True
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.2)
     raise PipelineError(f"the server did not answer within {START_SECONDS} seconds")
 
 
