@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from stages.comparison import experiments, page, recorded, together
 from stages.comparison.chance import SIGNIFICANT, compare, incomparable, spread
 from stages.comparison.runs import Run
-from stages.errors import PipelineError, did_you_mean
+from stages.errors import PipelineError
 from stages.runtime import files, paths
 from stages.runtime.stage import say
 from stages.tracking.sqlite import StoreError
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if len(names) not in (0, 2):
         parser.error("name two runs, or none")
     runs, notes = read_runs()
-    pair = [find(name, runs) for name in names]
+    pair = [together.find(name, runs) for name in names]
     files.write_text(PAGE, page.render(runs, notes))
     say("compare", f"{len(runs)} experiments in {PAGE}")
     if pair:
@@ -66,19 +66,6 @@ def read_runs() -> tuple[list[Run], list[str]]:
         for text in run.results.problems:
             say("compare", f"{run.name}: {text}")
     return joined, notes
-
-
-def find(name: str, runs: Sequence[Run]) -> Run:
-    """The newest run of this name, DVC experiment's name, or id.
-
-    Raises:
-        PipelineError: there is none.
-    """
-    for run in runs:
-        if name in (run.id, run.name, *run.experiments):
-            return run
-    known = dict.fromkeys(other for run in runs for other in (run.name, *run.experiments))
-    raise PipelineError(f"{name}: no such run{did_you_mean(name, known)}")
 
 
 def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 from stages.comparison.results import read_results
 from stages.comparison.runs import Run
+from stages.errors import PipelineError
 from stages.runtime import paths
 from stages.tracking.identity import parameter_value
 from stages.tracking.wording import one_line
@@ -81,6 +83,24 @@ def read_experiment(experiment: Experiment) -> Run:
         commit=experiment.commit,
         data_digest=dataset.get("digest", ""),
     )
+
+
+def fetch(experiment: Experiment, source: Path, target: Path) -> None:
+    """Copy one file of an experiment from DVC's cache, or its remote.
+
+    Raises:
+        PipelineError: it is in neither.
+    """
+    import dvc.api
+
+    files = dvc.api.DVCFileSystem(str(paths.root()), rev=experiment.commit)
+    try:
+        files.get_file(source.as_posix(), str(target))
+    except Exception as error:  # DVC has its own errors for what its cache lacks
+        raise PipelineError(
+            f"{experiment.name}: {source} is not in DVC's cache ({one_line(error)}); "
+            f"`dvc exp apply {experiment.name}` and `dvc repro` make it again"
+        ) from None
 
 
 def _metrics(summary: Mapping[str, Any]) -> dict[str, float]:

@@ -43,7 +43,7 @@ def render(runs: Sequence[Run], notes: Sequence[str] = ()) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    scripts = [(FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    scripts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return environment.get_template("experiments.html.j2").render(
         count=len(runs),
         notes=notes,

@@ -1,7 +1,7 @@
 """The runs in MLflow's store, with their artifacts."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from tqdm import tqdm
 
-from stages.comparison.results import read_results
+from stages.comparison.results import REPORTS, read_results
 from stages.comparison.runs import Run
 from stages.tracking import store
 from stages.tracking.sqlite import StoreError
@@ -38,8 +38,8 @@ def open_store() -> store.Store:
     return store.connect()
 
 
-def read_runs(opened: store.Store) -> list[Run]:
-    """All runs that are not deleted, the newest first."""
+def read_runs(opened: store.Store, reports: Collection[str] = REPORTS) -> list[Run]:
+    """All runs that are not deleted, the newest first, with these of their reports."""
     found: list[Any] = []
     token = None
     while True:
@@ -55,14 +55,14 @@ def read_runs(opened: store.Store) -> list[Run]:
             break
     quiet = len(found) < SILENT or None
     bar = tqdm(found, "compare", unit=" runs", disable=quiet)
-    return [_read(run, opened.client) for run in bar]
+    return [_read(run, opened.client, reports) for run in bar]
 
 
-def _read(run: Any, client: Any) -> Run:
+def _read(run: Any, client: Any, reports: Collection[str]) -> Run:
     tags, metrics = run.data.tags, run.data.metrics
     experiment = tags.get("dvc_experiment")
-    results = read_results(_opener(run.info.artifact_uri))
-    if not results.history:  # a training that goes on, or has died
+    results = read_results(_opener(run.info.artifact_uri), reports)
+    if reports and not results.history:  # a training that goes on, or has died
         results.history = _epochs(client, run)
     return Run(
         id=run.info.run_id,
@@ -118,6 +118,5 @@ def _fetched(uri: str, name: str) -> Iterator[TextIO]:
             )
         except (MlflowException, OSError) as error:
             raise FileNotFoundError(name) from error
-        opened: AbstractContextManager[TextIO] = Path(path).open(encoding="utf-8", newline="")
-        with opened as file:
+        with Path(path).open(encoding="utf-8", newline="") as file:
             yield file

@@ -7,7 +7,7 @@ rest of the run is shown all the same.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import TextIO
 
@@ -19,18 +19,19 @@ from stages.comparison.runs import Outcome, Results
 Opener = Callable[[str], AbstractContextManager[TextIO]]
 
 
-def read_results(opener: Opener) -> Results:
-    """Parse what a run has left."""
+REPORTS = ("history.csv", "confusion.csv", "predictions.csv")
+
+
+def read_results(opener: Opener, reports: Collection[str] = REPORTS) -> Results:
+    """Parse what a run has left, as far as it is asked for."""
     results = Results()
-    readers: dict[str, Callable[[TextIO, Results], None]] = {
-        "history.csv": _history,
-        "confusion.csv": _confusion,
-        "predictions.csv": _outcome,
-    }
-    for name, read in readers.items():
+    readers: dict[str, Callable[[TextIO, Results], None]] = dict(
+        zip(REPORTS, (_history, _confusion, _outcome), strict=True)
+    )
+    for name in reports:
         try:
             with opener(name) as file:
-                read(file, results)
+                readers[name](file, results)
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, IndexError, StopIteration, csv.Error) as error:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from stages.comparison.experiments import Experiment
 from stages.comparison.runs import Run, setting
+from stages.errors import PipelineError, did_you_mean
 from stages.parameters.schema import Parameters
 
 
@@ -81,3 +82,16 @@ def same_setting(run: Run, runs: Sequence[Run]) -> list[Run]:
         if "test_accuracy" in other.metrics and setting(other) == setting(run):
             found.setdefault(other.parameters.get("seed", ""), other)
     return list(found.values())
+
+
+def find(name: str, runs: Sequence[Run]) -> Run:
+    """The newest run of this name, DVC experiment's name, or id.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    for run in runs:
+        if name in (run.id, run.name, *run.experiments):
+            return run
+    known = dict.fromkeys(other for run in runs for other in (run.name, *run.experiments))
+    raise PipelineError(f"{name}: no such run{did_you_mean(name, known)}")

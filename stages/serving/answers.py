@@ -1,0 +1,33 @@
+"""Probabilities to classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def columns(probabilities: np.ndarray) -> np.ndarray:
+    """One column a class, float32 (n, classes); of two classes the model gives the second's."""
+    if probabilities.shape[1] == 1:
+        return np.concatenate([1 - probabilities, probabilities], axis=1)
+    return probabilities
+
+
+def top(row: np.ndarray, classes: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """The most probable classes of one image, most probable first: `class` and `probability`.
+
+    Of equals the first class comes first, as in the pipeline's predictions.csv.
+    """
+    order = np.argsort(-row, kind="stable")[:count]
+    return [{"class": classes[i], "probability": number(row[i])} for i in order]
+
+
+def number(value: Any) -> float:
+    """A float32 with the digits that bring it back, and no more."""
+    return float(f"{value:.9g}")
+
+
+def input_shape(model: Any) -> tuple[int, int, int]:
+    """Height, width and channels that a Keras model of the pipeline takes."""
+    _, height, width, channels = model.input_shape
+    return height, width, channels
