@@ -18,6 +18,7 @@ from stages.models.presets import PRESETS
 from stages.report import main
 from stages.runtime import files, paths
 from tests.figures.fake_run import write_run
+from tests.figures.test_audit import CLEAN
 from tests.support import run_stage
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -203,6 +204,18 @@ def test_runs_at_the_edges_are_reported(changes: dict[str, Any]):
 def test_fine_tuning_is_marked():
     write_run(phases=("head", "head", "fine_tune"))
     assert "At the dotted line fine-tuning began" in report().text
+
+
+def test_leakage_between_the_parts_is_said_on_top_and_the_claim_withdrawn():
+    write_run()
+    assert "it saw none of them in training" in report().text
+    pair = [{"name": "a.png", "part": "train"}, {"name": "b.png", "part": "test"}]
+    leakage = {"groups": 1, "images": 2, "names": [pair]}
+    files.write_json(paths.PREPARED / "audit.json", CLEAN | {"leakage": leakage})
+    text = report().text
+    assert "it saw none of them in training" not in text
+    assert "a.png (train) and b.png (test)" in text
+    assert "Audit of the files" in text
 
 
 def test_a_useless_network_is_called_so():

@@ -67,6 +67,7 @@ def classes_figure(scores: Sequence[ClassScore]) -> bytes:
         lowest = min(min(span) for span in spans)
         left.set_xlim(max(0.0, np.floor(lowest * 20 - 0.5) / 20), 1.005)
         left.tick_params(axis="y", length=0)
+        left.locator_params(axis="x", nbins=6)
         style.grid(left)
         figure.legend(*_legend(left), loc="outside upper left", ncols=3, fontsize=9)
         right.barh(rows, [score.support for score in shown], color="#aab4c3", height=0.6)

@@ -56,10 +56,12 @@ def sentences(results: Results, confused: Sequence[Confusion]) -> list[str]:
     images, right = results.metrics["images"], results.hits
     low, high = wilson_interval(right, images)
     baseline = majority_baseline(results.dataset["counts"], results.classes)
+    leaking = results.audit is not None and results.audit["leakage"]["groups"] > 0
+    unseen = "" if leaking else "; it saw none of them in training"
     said = [
-        f"The network names {right:,} of {images:,} test images rightly ({right / images:.1%}); "
-        "it saw none of them in training. With other test images of the same kind, expect "
-        f"between {low:.1%} and {high:.1%}.",
+        f"The network names {right:,} of {images:,} test images rightly ({right / images:.1%})"
+        f"{unseen}. With other test images of the same kind, expect between {low:.1%} and "
+        f"{high:.1%}.",
         f"Always answering “{baseline.name}”, the class with the most training images, would "
         f"be right for {baseline.right:,} ({baseline.accuracy:.1%}).",
     ]
