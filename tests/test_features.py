@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.pretrained.base import digest
 from stages.pretrained.own_file import read_file
 from stages.pretrained.weights import save_arrays
 from stages.runtime import files, paths
+from stages.runtime.arrays import ArrayWriter
 from tests.pretrained.support import random_arrays
 from tests.support import run_stage, write_prepared
 
@@ -116,6 +118,26 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(prepared):
     assert list(outs(Path("whole"))) == OUTS["block5_conv1"]
     assert not list((paths.state() / "resume").iterdir())
     check_the_maps(prepared, Path("whole"), {"maps": "block5_pool", "below": "block4_pool"})
+
+
+@pytest.mark.parametrize(
+    ("done", "start"), [((13, 10), 8), ((20, 17), 16), ((20, 20), 20), ((0, 20), 0), ((7, 7), 0)]
+)
+def test_two_arrays_go_on_in_step_at_the_border_of_a_batch(tmp_path, done, start):
+    """Of twenty images in batches of eight."""
+    writers = [ArrayWriter(tmp_path / f"{i}.npy", (20, 3), "float32") for i in range(2)]
+    for writer, rows in zip(writers, done, strict=True):
+        writer.append(np.ones((rows, 3), "float32"))
+        writer.close()
+    with ExitStack() as stack:
+        paths = [writer.path for writer in writers]
+        writers = [stack.enter_context(ArrayWriter(path, (20, 3), "float32")) for path in paths]
+        assert [writer.done for writer in writers] == list(done)
+        assert features._start("train", writers, 8) == start
+        for writer in writers:
+            writer.append(np.zeros((20 - start, 3), "float32"))
+    for path in paths:
+        assert np.load(path, allow_pickle=False).sum(axis=0).tolist() == [start] * 3
 
 
 def check_the_maps(prepared, folder, kinds) -> None:

@@ -9,6 +9,7 @@ import pytest
 from stages.errors import PipelineError
 from stages.pretrained import imagenet
 from stages.pretrained.base import digest
+from stages.pretrained.weights import save_arrays
 from tests.pretrained.support import (
     MEMBER,
     giving,
@@ -94,6 +95,12 @@ def test_a_cache_that_was_cut_short_is_fetched_anew(places, legacy_h5, arrays):
         file.truncate(1000)
     assert digest(places.fetch()) == digest(arrays)
     assert places.said == ["VGG16's ImageNet weights came from vgg16.h5 in Keras' cache"]
+
+
+def test_a_cache_with_other_arrays_is_fetched_anew(places, legacy_h5, arrays):
+    save_arrays(places.cache, arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1})
+    places.keras_cache.symlink_to(legacy_h5)
+    assert digest(places.fetch()) == digest(arrays)
 
 
 def test_then_keras_address(places, arrays, legacy_h5):

@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+import requests
 
 from stages.errors import PipelineError
 from stages.pretrained import keras_file
@@ -69,6 +70,15 @@ def test_a_server_that_never_answers_is_left_after_the_time_for_connecting(tmp_p
         start = time.monotonic()
         line = refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/a.h5", tmp_path)
     assert line == "a.h5 from HOST: no answer within 0.3 s"
+    assert time.monotonic() - start < 5
+
+
+def test_a_look_up_that_takes_too_long_is_left(tmp_path, monkeypatch):
+    """The timeout of `requests` bounds neither the look-up nor all of a name's addresses."""
+    monkeypatch.setattr(keras_file, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(requests, "head", lambda *_, **__: time.sleep(10))
+    start = time.monotonic()
+    assert refusal("http://127.0.0.1:1/a.h5", tmp_path) == "a.h5 from HOST: no answer within 0.3 s"
     assert time.monotonic() - start < 5
 
 

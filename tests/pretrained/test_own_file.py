@@ -1,5 +1,6 @@
 """A file of one's own, in each layout that is read, and each that is not."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def keras_model(arrays):
 @pytest.mark.parametrize("group", ["", "model_weights", "model_weights/vgg16"])
 def test_the_legacy_layout(tmp_path, arrays, group):
     path = write_legacy_h5(tmp_path / "a.h5", arrays, group)
+    assert digest(read_file(path)) == digest(arrays)
+
+
+def test_the_moments_of_an_old_optimizer_are_not_the_weights(tmp_path, arrays):
+    path = write_legacy_h5(tmp_path / "a.h5", arrays, "model_weights")
+    with h5py.File(path, "a") as file:
+        for kind in ("kernel", "bias"):
+            moment = np.zeros_like(arrays[f"block1_conv1_{kind}"])
+            file[f"optimizer_weights/training/SGD/block1_conv1/{kind}/momentum:0"] = moment
     assert digest(read_file(path)) == digest(arrays)
 
 
@@ -77,8 +87,6 @@ def test_another_network_is_refused(tmp_path, arrays):
 
 def test_two_arrays_for_one_place_are_refused(tmp_path, arrays):
     path = write_legacy_h5(tmp_path / "a.h5", arrays)
-    import h5py
-
     with h5py.File(path, "a") as file:
         file["block1_conv1/again"] = arrays["block1_conv1_bias"]
     assert "two arrays for block1_conv1_bias" in refusal(path)
