@@ -54,6 +54,9 @@ def _record() -> None:
     record = tracking.attach_run(tracking.model_digest(model))
     record.log_artifact(paths.REPORTS / "report.html")
     record.log_artifact(paths.FIGURES, "figures")
+    # The stages' wall times; a stage that came from DVC's cache keeps its last one.
+    for path in sorted(paths.TIMINGS.glob("*.json")):
+        record.log_metrics(files.read_json(path))
     record.finish()
 
 

@@ -6,7 +6,6 @@ experiment in a temporary folder, a kill.
 """
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -15,88 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.runtime import files
-from tests.support import REPOSITORY, set_parameters
-
-TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}
-OUTS = ("dvc.lock", "reports/metrics.json", "reports/history.csv", "data/model/model.keras")
-
-
-class Repository:
-    """A copy of the tracked files in a git and DVC repository of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=REPOSITORY, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        for name in filter(None, listed.split("\0")):
-            source = REPOSITORY / name
-            # The committed run belongs to the default parameters, not to this one.
-            if source.is_file() and name != "dvc.lock" and not name.startswith("reports/"):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, folder / name)
-        shutil.copy2(REPOSITORY / "reports/.gitignore", self._made("reports") / ".gitignore")
-        self.git("init", "-q")
-        self.set(**TINY)
-        self.commit()
-
-    def _made(self, name: str) -> Path:
-        (self.folder / name).mkdir(exist_ok=True)
-        return self.folder / name
-
-    def set(self, **changes: object) -> None:
-        before = Path.cwd()
-        os.chdir(self.folder)
-        try:
-            set_parameters(**changes)
-        finally:
-            os.chdir(before)
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=self.environment(),
-            timeout=400,
-        )  # fmt: skip
-
-    @staticmethod
-    def environment() -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
-        binaries = Path(sys.executable).parent
-        identity = {
-            f"GIT_{who}_{what}": "tests@example.org"
-            for who in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
-        }
-        return {**kept, **identity, "PATH": f"{binaries}:{os.environ['PATH']}"}
-
-    def git(self, *arguments: str) -> str:
-        result = self.run("git", *arguments)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def commit(self) -> None:
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", "as it stands")
-
-    def dvc(self, *arguments: str) -> str:
-        result = self.run("dvc", *arguments)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout + result.stderr
-
-    def bytes(self) -> dict[str, str]:
-        return {name: files.sha256(self.folder / name) for name in OUTS}
-
-    def runs(self) -> pd.DataFrame:
-        import mlflow
-
-        mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
-        return mlflow.search_runs(search_all_experiments=True)
+from tests.repository import Repository
 
 
 def ran(output: str) -> list[str]:
