@@ -55,8 +55,10 @@ def _record() -> None:
     record.log_artifact(paths.REPORTS / "report.html")
     record.log_artifact(paths.FIGURES, "figures")
     # The stages' wall times; a stage that came from DVC's cache keeps its last one.
+    # That of training stands there already, with what was trained before a crash.
     for path in sorted(paths.TIMINGS.glob("*.json")):
-        record.log_metrics(files.read_json(path))
+        if path.stem != "train":
+            record.log_metrics(files.read_json(path))
     record.finish()
 
 

@@ -10,7 +10,6 @@ import argparse
 import os
 from pathlib import Path
 
-from stages.experiments.clone import cache_folder
 from stages.experiments.command import add_as_committed, run_command, shown
 from stages.experiments.experiment import PARAMS_FILE, Base
 from stages.experiments.repository import Repository
@@ -40,9 +39,8 @@ def main() -> int:
     with Runner("sweep", arguments.file.stem, repository, commit, arguments.jobs) as runner:
         say("sweep", f"{len(experiments)} experiments, logs in {shown(runner.logs)}")
         outcome = runner.run(experiments)
-    cache = cache_folder(repository.root)
     results = {
-        name: read_result(repository, name, revision, cache)
+        name: read_result(repository, name, revision, runner.cache)
         for name, revision in outcome.finished.items()
     }
     print(f"\n{comparison(experiments, results, outcome.failed)}\n")

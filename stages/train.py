@@ -74,7 +74,7 @@ def _train(
     path = paths.MODEL / saving.MODEL_FILE
     saving.save_model(model, path)
     record.log_tags({"model_digest": tracking.model_digest(path)})
-    record.log_metrics({"epochs_seconds": progress.seconds})
+    record.log_metrics({"train_seconds": progress.seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
     record.log_model(path, _example(), dataset["classes"])
     record.finish()

@@ -17,15 +17,7 @@ from stages.comparison.together import differing, shown
 
 FOLDER = Path(__file__).parent / "page"
 # In this order: each uses those before it.
-SCRIPTS = (
-    "statistics.js",
-    "runs.js",
-    "table.js",
-    "curves.js",
-    "confusion.js",
-    "pair.js",
-    "main.js",
-)
+SCRIPTS = ("statistics", "runs", "table", "curves", "confusion", "pair", "main")
 
 
 def render(runs: Sequence[Run], notes: Sequence[str] = ()) -> str:

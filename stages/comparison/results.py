@@ -34,8 +34,10 @@ def read_results(opener: Opener, reports: Collection[str] = REPORTS) -> Results:
                 readers[name](file, results)
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, IndexError, StopIteration, csv.Error) as error:
-            results.problems.append(f"{name}: damaged ({error or type(error).__name__})")
+        except StopIteration:
+            results.problems.append(f"{name}: damaged (an empty file)")
+        except (ValueError, TypeError, KeyError, IndexError, csv.Error) as error:
+            results.problems.append(f"{name}: damaged ({error})")
         except OSError as error:
             results.problems.append(f"{name}: cannot be read ({error.strerror or error})")
     return results

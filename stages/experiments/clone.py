@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from configobj import ConfigObj  # comes with DVC, which writes its settings with it
+
 from stages.errors import PipelineError
 from stages.experiments.repository import Repository, environment, git, tried
 
@@ -31,10 +33,11 @@ def make_clone(repository: Repository, folder: Path, commit: str, cache: Path) -
         if value := tried(repository.root, "config", "--get", key):
             git(folder, "config", key, value.strip())
     reset(folder, commit)
-    settings = repository.root / ".dvc" / "config.local"
-    if settings.exists():
-        shutil.copy(settings, folder / ".dvc" / "config.local")
-    dvc(folder, "cache", "dir", "--local", str(cache))
+    # DVC's own settings of this machine (a remote's password, say), and its cache.
+    settings = ConfigObj(str(repository.root / ".dvc" / "config.local"), encoding="utf-8")
+    settings.setdefault("cache", {})["dir"] = str(cache)
+    settings.filename = str(folder / ".dvc" / "config.local")
+    settings.write()
 
 
 def reset(folder: Path, commit: str) -> None:
@@ -48,20 +51,21 @@ def reset(folder: Path, commit: str) -> None:
         (folder / path).unlink(missing_ok=True)
 
 
+def untracked(folder: Path, path: str) -> list[str]:
+    """The files below `path` that Git neither knows nor ignores: a run's, after `reset`."""
+    found = git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", path)
+    return [name for name in found.split("\0") if name]
+
+
 def cache_folder(root: Path) -> Path:
-    """Where DVC keeps the repository's data."""
-    return Path(dvc(root, "cache", "dir").strip()).resolve()
-
-
-def dvc(folder: Path, *arguments: str) -> str:
-    """What a short `dvc` command prints in `folder`.
+    """Where DVC keeps the repository's data.
 
     Raises:
-        PipelineError: it fails: its last line.
+        PipelineError: DVC cannot say: its last line.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=folder,
+        [sys.executable, "-m", "dvc", "cache", "dir"],
+        cwd=root,
         env=environment() | {"DVC_NO_ANALYTICS": "true"},
         capture_output=True,
         encoding="utf-8",
@@ -69,8 +73,8 @@ def dvc(folder: Path, *arguments: str) -> str:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PipelineError(f"dvc {' '.join(arguments[:2])}: {last}")
-    return done.stdout
+        raise PipelineError(f"dvc cache dir: {last}")
+    return Path(done.stdout.strip()).resolve()
 
 
 def _is_clone(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from stages.errors import PipelineError, did_you_mean
 from stages.parameters.reader import read_parameters
@@ -24,6 +25,16 @@ class Experiment:
     name: str
     group: str
     parameters: dict[str, Any]
+
+
+class _WithNull(RoundTripRepresenter):
+    """Writes `null`, where ruamel.yaml would leave the value empty."""
+
+    def represent_none(self, data: None) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_WithNull.add_representer(type(None), _WithNull.represent_none)
 
 
 class Base:
@@ -51,6 +62,7 @@ class Base:
     def written(self, values: Mapping[str, Any]) -> str:
         """The text of params.yaml with these values; comments and order stay."""
         yaml = YAML()
+        yaml.Representer = _WithNull
         yaml.width = 4096
         document = yaml.load(self.text)
         for key, value in values.items():

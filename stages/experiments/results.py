@@ -12,6 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from stages.errors import PipelineError
 from stages.experiments.clone import TIMING
 from stages.experiments.repository import Repository
 from stages.runtime import files
@@ -38,11 +39,11 @@ def read_result(repository: Repository, name: str, revision: str, cache: Path) -
     """Read the result of an experiment's commit.
 
     Raises:
-        ValueError: the commit has no metrics.
+        PipelineError: the commit has no metrics.
     """
     metrics = json.loads(repository.file(revision, "reports/metrics.json") or "{}")
     if "accuracy" not in metrics:
-        raise ValueError(f"{name}: no accuracy in its reports/metrics.json")
+        raise PipelineError(f"{name}: no accuracy in its reports/metrics.json; is it in Git?")
     history = list(csv.DictReader(io.StringIO(repository.file(revision, HISTORY) or "")))
     seconds = train_seconds(model_digest(repository, revision, cache))
     if seconds is None and (timing := repository.file(revision, TIMING)):

@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,33 +149,28 @@ class Runner:
 
     def in_parallel(self, work: Callable[[Path], None], jobs: int) -> None:
         """Call `work(folder)` in `jobs` threads, each with a worker's folder of its own."""
-        errors: list[BaseException] = []
 
         def guarded(folder: Path) -> None:
             try:
                 work(folder)
-            except BaseException as error:
-                errors.append(error)
+            except BaseException:
                 self._stop.set()
+                raise
 
-        threads = [
-            threading.Thread(target=guarded, args=(self.folder / f"worker-{n}",))
-            for n in range(1, jobs + 1)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.2)
-        except (KeyboardInterrupt, Stopped):
-            self._stop.set()
-            say(self.command, "ending the running experiments; they keep their finished epochs")
-            for thread in threads:
-                thread.join()
-            raise
-        if errors:
-            raise errors[0]
+        # Not Thread.join: a signal that interrupts it in Python 3.11 makes it
+        # take the thread for ended.
+        with ThreadPoolExecutor(jobs) as pool:
+            folders = [self.folder / f"worker-{number}" for number in range(1, jobs + 1)]
+            futures = [pool.submit(guarded, folder) for folder in folders]
+            try:
+                while wait(futures, timeout=0.2).not_done:
+                    pass
+            except (KeyboardInterrupt, Stopped):
+                self._stop.set()
+                say(self.command, "ending the running experiments; they keep their finished epochs")
+                raise
+        for future in futures:
+            future.result()
 
     def stopping(self) -> bool:
         """Whether the running experiments are to end."""

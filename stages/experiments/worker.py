@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.experiments import processes
-from stages.experiments.clone import TIMING, make_clone, reset
+from stages.experiments.clone import make_clone, reset, untracked
 from stages.experiments.experiment import PARAMS_FILE, Experiment
 from stages.experiments.repository import Repository, environment
 from stages.runtime import files
@@ -69,8 +69,8 @@ class Worker:
         failure = self._dvc(["repro"], log, watch, as_run)
         if failure is None:
             save = ["exp", "save", "--force", "--name", experiment.name]
-            if (self.folder / TIMING).exists():
-                save += ["--include-untracked", TIMING]
+            for path in untracked(self.folder, "reports"):
+                save += ["--include-untracked", path]
             failure = self._dvc(save, log, watch, {})
         if failure is None:
             self.repository.collect(self.folder, self.commit)
