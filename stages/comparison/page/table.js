@@ -154,7 +154,9 @@ function drawSame() {
   const entries = Object.entries(same);
   const details = document.getElementById("same");
   details.hidden = entries.length === 0;
-  details.querySelector("summary").textContent = `${entries.length} parameters are the same in all`;
+  details.querySelector("summary").textContent = entries.length === 1
+    ? "1 parameter is the same in all"
+    : `${entries.length} parameters are the same in all`;
   details.querySelector("dl").append(...entries.map(
     ([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)),
   ));
