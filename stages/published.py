@@ -54,7 +54,8 @@ def main() -> int:
     with Runner("published", name, repository, commit, 1) as runner:
         say("published", f"{len(todo)} rows to run, logs in {shown(runner.logs)}")
         failed = 0
-        for row in todo:
+        for number, row in enumerate(todo, 1):
+            say("published", f"row {number} of {len(todo)}: {row.source}, {row.data}")
             outcome = runner.run(row.experiments)
             if outcome.failed:
                 failed += 1
