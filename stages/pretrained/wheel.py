@@ -6,7 +6,7 @@ unpickled: one ONNX file is parsed.
 """
 
 import re
-import subprocess  # nosec B404 - pip is run, by its path and without a shell
+import subprocess  # nosec B404
 import sys
 import tempfile
 import zipfile
