@@ -54,10 +54,13 @@ def _train(
         say("train", f"going on after epoch {len(progress.history)}, from a run that was stopped")
     else:
         progress = checkpoint.Progress()
+    tags = {**environment, "data_digest": dataset["digest"]}
+    if parameters.pretrained_weights == "imagenet":
+        from stages.pretrained import imagenet
+
+        tags["weights_from"] = imagenet.carrier() or "DVC's cache"
     record = tracking.start_run(
-        files.read_json(paths.PARAMS / "report.json"),
-        {**environment, "data_digest": dataset["digest"]},
-        resume=progress.run_id,
+        files.read_json(paths.PARAMS / "report.json"), tags, resume=progress.run_id
     )
     progress.run_id = record.run_id
     for row in progress.history:  # MLflow may have missed the last one

@@ -9,12 +9,15 @@ or other data never resume from them. They are removed after success.
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.runtime import paths
 from stages.runtime.locks import WAITING
+
+ABANDONED_SECONDS = 14 * 24 * 3600
 
 
 def code_digest(code: Sequence[str] = (".",)) -> str:
@@ -51,6 +54,10 @@ def forget(folder: Path) -> None:
     """Remove a resume folder after success, unless another process waits for what is in it."""
     if not (folder / WAITING).exists():
         shutil.rmtree(folder, ignore_errors=True)
+    # What was killed and never asked for again, with other parameters say, goes too.
+    for other in folder.parent.iterdir():
+        if time.time() - other.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _python_files(path: Path) -> list[Path]:

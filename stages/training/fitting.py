@@ -145,7 +145,8 @@ class _Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._phase.train.epoch = epoch
         self._start = time.perf_counter()
-        self._rate = float(self.model.optimizer.learning_rate)
+        # Seven digits are all that a float32 has: 2e-05, not 1.9999999494757503e-05.
+        self._rate = float(f"{float(self.model.optimizer.learning_rate):.7g}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self._start

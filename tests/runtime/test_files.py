@@ -1,5 +1,6 @@
 """Files whole or not at all, the same bytes for the same value; resume folders and locks."""
 
+import os
 import subprocess
 import sys
 import time
@@ -106,3 +107,11 @@ def test_what_another_process_waits_for_is_kept():
     (folder / WAITING).touch()
     resume.forget(folder)
     assert folder.exists()
+
+
+def test_what_was_abandoned_for_weeks_goes_with_the_next_success():
+    old, new, done = (resume.resume_folder("train", number) for number in range(3))
+    long_ago = time.time() - 15 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    resume.forget(done)
+    assert (old.exists(), new.exists(), done.exists()) == (False, True, False)
