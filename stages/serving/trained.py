@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -22,6 +23,7 @@ from stages.errors import PipelineError, did_you_mean
 from stages.runtime import files, paths
 from stages.tracking import store
 from stages.tracking.sqlite import StoreError
+from stages.tracking.wording import one_line
 
 MODEL_FILE = "model.keras"
 
@@ -67,8 +69,8 @@ def of_run(name: str) -> Iterator[Trained]:
             problem = f"; MLflow's runs cannot be read: {error}"
         named = [run for run in runs if name in (run.id, run.name, *run.experiments)]
         for run in named:
-            found = logged_model(opened, run.id)
-            if found is not None:
+            found = logged_model(opened, run.id) if opened else None
+            if found:
                 title = f"run {run.name} ({run.id[:8]})"
                 yield described(stack.enter_context(folder(found)), title)
                 return
@@ -91,8 +93,10 @@ def of_registry(name: str, alias: str) -> Iterator[Trained]:
     Raises:
         PipelineError: there is none.
     """
-    version = registered(open_store(), name, alias)
-    with folder(f"models:/{name}/{version.version}") as found:
+    opened = open_store()
+    version = registered(opened, name, alias)
+    model_id = version.source.removeprefix("models:/")
+    with folder(opened.client.get_logged_model(model_id).artifact_location) as found:
         yield described(found, f"{name} version {version.version}")
 
 
@@ -127,35 +131,43 @@ def open_store() -> store.Store:
         raise PipelineError(str(error)) from error
 
 
-def logged_model(opened: store.Store | None, run_id: str) -> str | None:
-    """The address of the model that a run logged, complete; None if there is none."""
-    if opened is None:
-        return None
+def logged_model(opened: store.Store, run_id: str) -> str | None:
+    """The address of the files of the model that a run logged, complete; None without one."""
     for output in opened.client.get_run(run_id).outputs.model_outputs:
         model = opened.client.get_logged_model(output.model_id)
         if str(model.status) == "READY":
-            return f"models:/{output.model_id}"
+            return str(model.artifact_location)
     return None
 
 
 @contextmanager
 def folder(uri: str) -> Iterator[Path]:
-    """The folder of a logged or registered model: in place, or fetched from a server.
+    """The folder of a logged model by the address of its files: in place, or fetched.
 
     Raises:
         PipelineError: its files are gone.
     """
+    with ExitStack() as stack:
+        if urlsplit(uri).scheme in ("", "file"):
+            found = Path(unquote(urlsplit(uri).path))
+        else:
+            found = _fetched(uri, stack.enter_context(TemporaryDirectory()))
+        if not (found / "MLmodel").is_file():
+            raise PipelineError(f"{uri}: the model's files are gone; run this experiment again")
+        yield found
+
+
+def _fetched(uri: str, scratch: str) -> Path:
     import mlflow.artifacts
     from mlflow.exceptions import MlflowException
 
-    with TemporaryDirectory() as scratch:
-        try:
-            found = mlflow.artifacts.download_artifacts(
-                artifact_uri=uri, dst_path=scratch, tracking_uri=store.tracking_uri()
-            )
-        except (MlflowException, OSError) as error:
-            raise PipelineError(f"{uri}: the model's files are gone ({error})") from error
-        yield Path(found)
+    try:
+        found = mlflow.artifacts.download_artifacts(
+            artifact_uri=uri, dst_path=scratch, tracking_uri=store.tracking_uri()
+        )
+    except (MlflowException, OSError) as error:
+        raise PipelineError(f"{uri}: the model cannot be fetched: {one_line(error)}") from error
+    return Path(found)
 
 
 def described(found: Path, title: str) -> Trained:

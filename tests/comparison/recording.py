@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from stages.runtime import files, paths
 from stages.tracking import runs, sqlite, start_run, store
@@ -84,14 +86,21 @@ def record(
     return run.run_id
 
 
-def make_store(path: Path) -> None:
-    """An empty store."""
+@cache
+def empty_store(base: Path) -> Path:
+    """An empty store, made once for all tests of a session."""
+    path = base / "empty-store" / "mlflow.db"
+    path.parent.mkdir()
     store.quiet()
     sqlite.make_if_new(path)
+    return path
 
 
-def as_new_process(monkeypatch: Any, empty: Path, workspace: Path) -> None:
+def track(
+    workspace: Path, factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """This process as if it had not recorded yet, with a store of its own in the workspace."""
     monkeypatch.setattr(store, "_opened", {})
     monkeypatch.setattr(runs, "_current", None)
-    shutil.copy(empty, workspace / "mlflow.db")
+    shutil.copy(empty_store(factory.getbasetemp()), workspace / "mlflow.db")
+    return workspace
