@@ -67,7 +67,7 @@ def main() -> int:
                     read_result(repository, each, revision, runner.cache)
                     for each, revision in outcome.finished.items()
                 ]
-                lines[row.name] = line_of(row, results, commit, repository)
+                lines[row.name] = line_of(row, results, commit, repository, runner.cache)
             _write(place, rows, lines)
     _write(place, rows, lines)
     say("published", f"the table is in {shown(place.markdown)}")

@@ -65,6 +65,7 @@ def test_each_trial_is_an_experiment_and_its_value_the_validation_accuracy(repos
 
 @pytest.mark.slow
 def test_a_hopeless_trial_is_ended_and_the_search_goes_on_after_kill_9(repository, search):
+    search.write_text(SEARCH.replace("startup_trials: 2", "startup_trials: 1"))
     os.environ["EPOCH_SECONDS"] = "3"
     try:
         process = subprocess.Popen(command("tune", str(search)), stdout=subprocess.DEVNULL)
@@ -74,7 +75,7 @@ def test_a_hopeless_trial_is_ended_and_the_search_goes_on_after_kill_9(repositor
             time.sleep(0.2)
         process.kill()
         process.wait()
-        # The first trials are good, so that the worst possible one is hopeless.
+        # The worst that there is: no first epoch of another trial is as bad.
         stopped = study(repository)
         assert [t.state.name for t in stopped.trials] == ["COMPLETE", "RUNNING"]
         stopped.enqueue_trial({"dropout.0": "0", "dropout.1": 0.1})

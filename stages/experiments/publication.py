@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stages.experiments.repository import Repository
-from stages.experiments.results import Result, mean_and_spread
+from stages.experiments.results import Result, mean_and_spread, report
 from stages.experiments.rows import Row
 from stages.runtime import files
 
@@ -89,7 +89,7 @@ def read_done(place: Place, rows: Sequence[Row]) -> dict[str, dict[str, str]]:
 
 
 def line_of(
-    row: Row, results: Sequence[Result], commit: str, repository: Repository
+    row: Row, results: Sequence[Result], commit: str, repository: Repository, cache: Path
 ) -> dict[str, str]:
     """The line of a row whose experiments have all finished."""
     accuracy, spread = mean_and_spread([result.accuracy for result in results])
@@ -97,7 +97,7 @@ def line_of(
     trained = [float(result.history[-1]["accuracy"]) for result in results if result.history]
     notes = [row.note] if row.note else []
     if "diagonal" in row.published:
-        diagonal = ", ".join(_diagonal(repository, results[0].revision))
+        diagonal = ", ".join(_diagonal(repository, results[0].revision, cache))
         published = ", ".join(map(str, row.published["diagonal"]))
         notes.append(f"the confusion matrix's diagonal: published {published}; here {diagonal}")
     return {
@@ -187,6 +187,6 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _diagonal(repository: Repository, revision: str) -> list[str]:
-    rows = list(csv.reader((repository.file(revision, "reports/confusion.csv") or "").splitlines()))
-    return [row[i] for i, row in enumerate(rows[1:], 1)]
+def _diagonal(repository: Repository, revision: str, cache: Path) -> list[str]:
+    text = report(repository, revision, "reports/confusion.csv", cache) or ""
+    return [row[i] for i, row in enumerate(list(csv.reader(text.splitlines()))[1:], 1)]

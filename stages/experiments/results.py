@@ -41,10 +41,10 @@ def read_result(repository: Repository, name: str, revision: str, cache: Path) -
     Raises:
         PipelineError: the commit has no metrics.
     """
-    metrics = json.loads(repository.file(revision, "reports/metrics.json") or "{}")
+    metrics = json.loads(report(repository, revision, "reports/metrics.json", cache) or "{}")
     if "accuracy" not in metrics:
-        raise PipelineError(f"{name}: no accuracy in its reports/metrics.json; is it in Git?")
-    history = list(csv.DictReader(io.StringIO(repository.file(revision, HISTORY) or "")))
+        raise PipelineError(f"{name}: its reports/metrics.json is gone, or has no accuracy")
+    history = report(repository, revision, HISTORY, cache) or ""
     seconds = train_seconds(model_digest(repository, revision, cache))
     if seconds is None and (timing := repository.file(revision, TIMING)):
         seconds = float(next(iter(json.loads(timing).values())))
@@ -53,9 +53,20 @@ def read_result(repository: Repository, name: str, revision: str, cache: Path) -
         revision,
         float(metrics["accuracy"]),
         float(metrics.get("loss", math.nan)),
-        history,
+        list(csv.DictReader(io.StringIO(history))),
         seconds,
     )
+
+
+def report(repository: Repository, revision: str, path: str, cache: Path) -> str | None:
+    """A file that an experiment wrote: from Git, or from DVC's cache where Git has it not."""
+    text = repository.file(revision, path)
+    if text is not None:
+        return text
+    try:
+        return _cached(cache, _outs(repository, revision)[path]).read_text(encoding="utf-8")
+    except (OSError, KeyError):
+        return None
 
 
 def model_digest(repository: Repository, revision: str, cache: Path) -> str | None:
@@ -63,16 +74,20 @@ def model_digest(repository: Repository, revision: str, cache: Path) -> str | No
 
     None where DVC's cache does not hold the model any more.
     """
+    try:
+        outs = _outs(repository, revision)
+        listed: list[dict[str, Any]] = files.read_json(_cached(cache, outs[MODEL_OUT]))
+        model = next(file for file in listed if file["relpath"] == "model.keras")
+        return files.sha256(_cached(cache, model["md5"]))
+    except (OSError, ValueError, KeyError, StopIteration):
+        return None
+
+
+def _outs(repository: Repository, revision: str) -> dict[str, str]:
+    """The outs of a commit's dvc.lock: path to MD5."""
     lock = YAML(typ="safe", pure=True).load(repository.file(revision, "dvc.lock") or "{}")
-    for out in lock.get("stages", {}).get("train", {}).get("outs", []):
-        if out["path"] == MODEL_OUT:
-            try:
-                listed: list[dict[str, Any]] = files.read_json(_cached(cache, out["md5"]))
-                model = next(file for file in listed if file["relpath"] == "model.keras")
-                return files.sha256(_cached(cache, model["md5"]))
-            except (OSError, ValueError, StopIteration):
-                return None
-    return None
+    stages = lock.get("stages", {}).values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
 
 
 def train_seconds(digest: str | None) -> float | None:

@@ -70,7 +70,7 @@ def test_the_table_says_what_came_out_and_is_the_journal(tmp_path, base):
     deep, open_row = named(rows, "mnist-deep"), named(rows, "cifar100")
     lines = {
         "mnist-deep": publication.line_of(
-            deep, [result(0.90), result(0.94)], "0123456789abcdef", repository
+            deep, [result(0.90), result(0.94)], "0123456789abcdef", repository, tmp_path
         ),
         "cifar100": publication.open_line(open_row, open_row.open),
     }
@@ -102,7 +102,9 @@ def test_the_picture_shows_the_rows_of_the_tuning_log_that_have_run(tmp_path, ba
     assert not draw_tuning_log(path, rows, {})
     assert not path.exists()
     lines = {
-        name: publication.line_of(named(rows, name), [result(value)], "0" * 40, repository)
+        name: publication.line_of(
+            named(rows, name), [result(value)], "0" * 40, repository, tmp_path
+        )
         for name, value in (("cifar10-first", 0.74), ("cifar10-fourth", 0.76))
     }
     assert draw_tuning_log(path, rows, lines)
