@@ -29,7 +29,7 @@ from stages.datasets.work import building
 from stages.errors import PipelineError
 from stages.parameters.resolve import PrepareParameters
 from stages.runtime import files, paths
-from stages.runtime.arrays import ArrayWriter, load_array
+from stages.runtime.arrays import ArrayWriter, load_array, read_in_steps
 from stages.runtime.stage import run_stage, say
 
 CODE = ("datasets", "prepare.py", "runtime/arrays.py")
@@ -150,7 +150,8 @@ def _warn_of_leaks(groups: list[list[tuple[str, str]]]) -> None:
         first = [name for name, _ in leaking[0]]
         report(
             f"warning: {images:,} images stand in more than one part with the same bytes "
-            f"({counted(len(leaking), 'group')}; the first is {listed(first)}): the scores will be too good"
+            f"({counted(len(leaking), 'group')}; the first is {listed(first)}): "
+            "the scores will be too good"
         )
 
 
@@ -186,7 +187,7 @@ def _describe(
 ) -> dict[str, Any]:
     """data/prepared/dataset.json."""
     arrays = [out / f"{part}_{kind}.npy" for part in paths.PARTS for kind in ("images", "labels")]
-    fitted = channel_statistics(load_array(out / "train_images.npy"))
+    fitted = channel_statistics(read_in_steps(out / "train_images.npy"))
     return {
         "name": raw.name,
         "title": raw.title,

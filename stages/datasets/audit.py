@@ -21,14 +21,14 @@ def duplicates(index: Index, rows: dict[str, Indices]) -> list[list[tuple[str, s
     """Groups of images with the same bytes: (name, part) of each, in the order of the names."""
     if index.names is None or index.sha256 is None:
         return []
-    part_of = {int(row): part for part, chosen in rows.items() for row in chosen}
-    chosen = np.sort(np.concatenate([rows[part] for part in rows]))
+    chosen = np.concatenate(list(rows.values()))
+    parts = np.repeat(np.arange(len(rows)), [len(part) for part in rows.values()])
     _, group, counts = np.unique(index.sha256[chosen], return_inverse=True, return_counts=True)
     members: dict[int, list[tuple[str, str]]] = {}
-    for row, number in zip(chosen.tolist(), group.tolist(), strict=True):
-        if counts[number] > 1:
-            members.setdefault(number, []).append((index.names[row], part_of[row]))
-    return sorted(members.values())
+    for at in np.flatnonzero(counts[group] > 1).tolist():
+        part = list(rows)[parts[at]]
+        members.setdefault(int(group[at]), []).append((index.names[chosen[at]], part))
+    return sorted(sorted(names) for names in members.values())
 
 
 def leaks(groups: list[list[tuple[str, str]]]) -> list[list[tuple[str, str]]]:

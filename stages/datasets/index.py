@@ -1,5 +1,6 @@
 """What `prepare` knows of the images in data/raw before it reads a pixel."""
 
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from stages.runtime.arrays import load_array
 from stages.runtime.paths import PARTS
 
 Indices = npt.NDArray[np.int64]
+
+_PART_CODES = {"": 0} | {part: code for code, part in enumerate(PARTS, 1)}
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,31 @@ def _arrays(folder: Path, raw: RawDataset, size: int | None, channels: int | Non
 def _files(folder: Path, size: int | None, channels: int | None) -> Index:
     if size is None:
         raise ValueError("image_size is None for images of many sizes")
-    rows = list(read_index(folder / "index.csv"))
-    parts = np.array([row.split for row in rows])
-    published = {part: np.flatnonzero(parts == part) for part in PARTS if (parts == part).any()}
+    names, parts, sha256 = [], bytearray(), bytearray()
+    labels, sizes = array("q"), array("q")
+    for row in read_index(folder / "index.csv"):
+        names.append(row.name)
+        labels.append(row.label)
+        sizes.append(row.size)
+        parts.append(_PART_CODES[row.split])
+        sha256 += bytes.fromhex(row.sha256)
+    codes = np.frombuffer(parts, "uint8")
+    published = {
+        part: np.flatnonzero(codes == code)
+        for part, code in _PART_CODES.items()
+        if part and (codes == code).any()
+    }
+    name_lengths = np.array([len(name.encode()) for name in names], "int64")
     return Index(
-        np.array([row.label for row in rows], "int64"),
+        np.array(labels, "int64"),
         published,
         FilePixels(
             (folder / "images.zip").absolute(),
-            offsets(rows),
-            np.array([row.size for row in rows], "int64"),
-            np.array([len(row.name.encode()) for row in rows], "int64"),
+            offsets(name_lengths, np.array(sizes, "int64")),
+            np.array(sizes, "int64"),
+            name_lengths,
             (size, size, channels or 3),
         ),
-        [row.name for row in rows],
-        np.array([bytes.fromhex(row.sha256) for row in rows], "S32"),
+        names,
+        np.frombuffer(sha256, "S32"),
     )

@@ -1,13 +1,11 @@
 """Mean and variance of each channel, from exact integer sums, so that no order changes them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-
-_ROWS_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -18,19 +16,18 @@ class Statistics:
     variance: list[float]
 
 
-def channel_statistics(images: npt.NDArray[np.uint8]) -> Statistics:
-    """Mean and variance of the channels of uint8 images (N, H, W, C), N above 0.
+def channel_statistics(batches: Iterable[npt.NDArray[np.uint8]]) -> Statistics:
+    """Mean and variance of the channels of images that come in batches, uint8 (n, H, W, C).
 
-    Reads a few megabytes at a time: the images may be a mapped file that is
-    larger than memory.
+    There has to be one image at least.
     """
-    channels = images.shape[-1]
-    histogram = np.zeros((channels, 256), "int64")
-    step = max(1, _ROWS_BYTES // int(np.prod(images.shape[1:])))
-    for start in range(0, len(images), step):
-        pixels = np.asarray(images[start : start + step]).reshape(-1, channels)
-        for channel in range(channels):
-            histogram[channel] += np.bincount(pixels[:, channel], minlength=256)
+    histogram = np.zeros((0, 256), "int64")
+    for images in batches:
+        pixels = images.reshape(-1, images.shape[-1])
+        if not len(histogram):
+            histogram = np.zeros((pixels.shape[1], 256), "int64")
+        for channel, counts in enumerate(histogram):
+            counts += np.bincount(pixels[:, channel], minlength=256)
     moments = [_moments(counts.tolist()) for counts in histogram]
     return Statistics(
         [float(mean) for mean, _ in moments], [float(variance) for _, variance in moments]

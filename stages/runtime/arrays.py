@@ -4,6 +4,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +29,23 @@ def load_array(path: Path) -> Array:
     """
     array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
+
+
+def read_in_steps(path: Path, step_bytes: int = 8 << 20) -> Iterator[Array]:
+    """The rows of an .npy file, a few megabytes at a time.
+
+    What has been read of a mapped array counts as the process's memory; this does not stay.
+    """
+    array = load_array(path)
+    shape, dtype, offset = array.shape, array.dtype, path.stat().st_size - array.nbytes
+    del array
+    row_items = int(np.prod(shape[1:], dtype=np.int64))
+    step = max(1, step_bytes // max(1, row_items * dtype.itemsize))
+    with path.open("rb") as file:
+        file.seek(offset)
+        for start in range(0, shape[0], step):
+            rows = min(step, shape[0] - start)
+            yield np.fromfile(file, dtype, rows * row_items).reshape(rows, *shape[1:])
 
 
 class ArrayWriter:

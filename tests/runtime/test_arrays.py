@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.runtime import arrays
-from stages.runtime.arrays import ArrayWriter, load_array
+from stages.runtime.arrays import ArrayWriter, load_array, read_in_steps
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3, 2)).astype("float32")
 
@@ -120,6 +120,17 @@ def test_wrong_rows_are_refused(tmp_path: Path) -> None:
         ArrayWriter(tmp_path / "b.npy", ROWS.shape, "float32"),
     ):
         pass
+
+
+@pytest.mark.parametrize("step_bytes", [1, 50, 1 << 20])
+@pytest.mark.parametrize("count", [0, 1, 20])
+def test_reading_in_steps(tmp_path: Path, step_bytes: int, count: int) -> None:
+    np.save(tmp_path / "a.npy", ROWS[:count])
+    steps = list(read_in_steps(tmp_path / "a.npy", step_bytes))
+    assert sum(len(rows) for rows in steps) == count
+    assert all(rows.nbytes <= max(step_bytes, ROWS[0].nbytes) for rows in steps)
+    if count:
+        assert np.concatenate(steps).tolist() == ROWS[:count].tolist()
 
 
 def test_no_pickle_is_loaded(tmp_path: Path) -> None:
