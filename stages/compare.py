@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from stages.comparison import experiments, page, recorded, together
 from stages.comparison.chance import SIGNIFICANT, compare, incomparable, spread
 from stages.comparison.runs import Run
+from stages.datasets.names import counted
 from stages.errors import PipelineError
 from stages.runtime import files, paths
 from stages.runtime.stage import say
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs, notes = read_runs()
     pair = [together.find(name, runs) for name in names]
     files.write_text(PAGE, page.render(runs, notes))
-    say("compare", f"{len(runs)} experiments in {PAGE}")
+    say("compare", f"{counted(len(runs), 'experiment')} in {PAGE}")
     if pair:
         print("\n".join(sentences(pair[0], pair[1], runs)))
 

@@ -123,6 +123,6 @@ def test_without_mlflow_the_page_is_of_dvc_alone(workspace, monkeypatch, capsys)
     assert out[0].startswith(
         "compare: without MLflow's runs: http://127.0.0.1:9: Connection refused"
     )
-    assert out[1] == f"compare: 1 experiments in {PAGE}"
+    assert out[1] == f"compare: 1 experiment in {PAGE}"
     assert "This page is without MLflow" in PAGE.read_text()
     assert '"name":"warm-colt"' in PAGE.read_text()

@@ -237,7 +237,7 @@ def test_two_hundred_runs_are_quick(browser, tmp_path):
     document.querySelector('#table tbody tr').click();
     document.body.getBoundingClientRect();
     return performance.now() - start;"""
-    assert browser.execute_script(script) < 1500  # milliseconds; 60 on an idle machine
+    assert browser.execute_script(script) < 1500  # milliseconds; 150 to 220 on two cores with a load of 6
 
 
 def test_the_outcome_of_rows():

@@ -22,7 +22,7 @@ function numbered(classes, values, tint, text) {
       const value = values[row * classes.length + column];
       const cell = element("td", { title: `true ${name}, answer ${answer}: ${text(value)}` }, value ? text(value) : "");
       const [hue, strength] = tint(value, row, column);
-      if (value) cell.style.background = `color-mix(in srgb, ${hue} ${Math.round(strength * 75)}%, transparent)`;
+      if (value) cell.style.background = `color-mix(in srgb, ${hue} ${Math.round(strength * 60)}%, transparent)`;
       line.append(cell);
     });
     body.append(line);

@@ -20,7 +20,11 @@ function incomparable(first, second) {
   return "";
 }
 
-const chanceText = (p) => (p < 0.0001 ? "fewer than 1 in 10,000" : `${Number((p * 100).toPrecision(2))} in 100`);
+function chanceText(p) {
+  if (p < 0.0001) return "fewer than 1 in 10,000";
+  if (p < 0.01) return `1 in ${Math.round(1 / p).toLocaleString("en")}`;
+  return `${Math.round(p * 100)} in 100`;
+}
 
 function verdict(first, second) {
   const reason = incomparable(first, second);
