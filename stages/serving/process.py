@@ -85,7 +85,7 @@ def _wait(server: subprocess.Popen[bytes], address: str) -> bool:
         if server.poll() is not None:
             return False
         try:
-            urllib.request.urlopen(address, timeout=5).close()
+            urllib.request.urlopen(address, timeout=5).close()  # nosec B310: http, our own
             return True
         except OSError:  # URLError is one
             time.sleep(0.2)
