@@ -66,4 +66,4 @@ def _settings(row: Row) -> str:
     parameters = row.experiments[0].parameters
     dropout = parameters["dropout"]
     rates = ", ".join(f"{rate:g}" for rate in dropout) if isinstance(dropout, list) else dropout
-    return f"dropout {rates}\n{parameters['epochs']} epochs\nbatch {parameters['batch_size']}"
+    return f"dropout {rates}\nepochs {parameters['epochs']}\nbatch {parameters['batch_size']}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stages.experiments.experiment import resolved_parameters
 from stages.experiments.repository import Repository
 from stages.experiments.results import Result, mean_and_spread, report
 from stages.experiments.rows import Row
@@ -38,6 +39,10 @@ COLUMNS = (
     "name",
     "source",
     "data",
+    "network",
+    "dropout",
+    "epochs",
+    "batch_size",
     "published",
     "accuracy",
     "spread",
@@ -101,10 +106,7 @@ def line_of(
         published = ", ".join(map(str, row.published["diagonal"]))
         notes.append(f"the confusion matrix's diagonal: published {published}; here {diagonal}")
     return {
-        "name": row.name,
-        "source": row.source,
-        "data": row.data,
-        "published": row.published_words,
+        **_known(row),
         "accuracy": f"{accuracy:.4f}",
         "spread": "" if spread is None else f"{spread:.4f}",
         "seconds": f"{mean_and_spread(seconds)[0]:.1f}" if seconds else "",
@@ -113,22 +115,29 @@ def line_of(
         "machine": machine(row.experiments[0].parameters["threads"]),
         "seeds": " ".join(str(each.parameters["seed"]) for each in row.experiments),
         "commit": commit[:10],
-        "command": row.command,
         "note": "; ".join(notes),
     }
 
 
 def open_line(row: Row, reason: str) -> dict[str, str]:
     """The line of a row that was not run, with the reason as its note."""
-    known = {
+    return {**dict.fromkeys(COLUMNS, ""), **_known(row), "note": f"open: {reason}"}
+
+
+def _known(row: Row) -> dict[str, str]:
+    """What a row says before it runs."""
+    settings = resolved_parameters(row.name, row.experiments[0].parameters)
+    return {
         "name": row.name,
         "source": row.source,
         "data": row.data,
+        "network": settings["model"],
+        "dropout": " ".join(f"{rate:g}" for rate in settings["dropout"]),
+        "epochs": str(settings["epochs"]),
+        "batch_size": str(settings["batch_size"]),
         "published": row.published_words,
         "command": row.command,
-        "note": f"open: {reason}",
     }
-    return dict.fromkeys(COLUMNS, "") | known
 
 
 def write_table(place: Place, rows: Sequence[Row], lines: Mapping[str, Mapping[str, str]]) -> None:
@@ -146,25 +155,34 @@ def machine(threads: int) -> str:
     except OSError:
         found = None
     name = found[1] if found else platform.processor() or platform.machine()
-    return f"{' '.join(name.split())}, {os.cpu_count()} processors, {threads} threads"
+    return f"{' '.join(name.split())}, {os.cpu_count()} processors, threads: {threads}"
 
 
 def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
-    head = ("source", "data", "published", "test accuracy here", "seconds", "of training images")
-    table = [head, ("---",) * len(head)]
+    head = ("source", "data", "network", "dropout", "epochs", "batch", "published", "here")
+    table = [(*head, "seconds", "training images"), ("---",) * (len(head) + 2)]
     for line in lines:
         here = line["accuracy"] or "open"
         if line["spread"]:
             here += f" ± {line['spread']}"
-        seconds, trained = line["seconds"] or "–", line["train_accuracy"] or "–"
-        table.append((line["source"], line["data"], line["published"], here, seconds, trained))
+        settings = (line["network"], line["dropout"] or "–", line["epochs"], line["batch_size"])
+        table.append(
+            (
+                line["source"],
+                line["data"],
+                *settings,
+                line["published"],
+                here,
+                line["seconds"] or "–",
+                line["train_accuracy"] or "–",
+            )
+        )
     text = [
         "# The published rows, run again",
         "",
-        "Written by `make published`; not by hand. Accuracy is that on the test images after the",
-        "last epoch; ± is one standard deviation over the training seeds. Seconds are the",
-        "training's. 'Of training images' is the last epoch's accuracy while it trained, with",
-        "dropout.",
+        "Written by `make published`; not by hand. 'Here' is the accuracy on the test images after",
+        "the last epoch; ± is one standard deviation over the training seeds. Seconds are the",
+        "training's. 'Training images' is the last epoch's accuracy on those, with dropout.",
         "",
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table),
         "",
@@ -179,7 +197,7 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
             where = f"{line['machine']}, {seeds} {line['seeds']}, commit {line['commit']}"
             text += [f"  {line['date']}, {where}."]
         if line["note"]:
-            text += [f"  {line['note'][0].upper()}{line['note'][1:]}."]
+            text += [f"  Note: {line['note']}."]
     return "\n".join(text) + "\n"
 
 

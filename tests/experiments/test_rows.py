@@ -84,10 +84,10 @@ def test_the_table_says_what_came_out_and_is_the_journal(tmp_path, base):
     assert second["commit"] == "0123456789"
     text = place.markdown.read_text()
     assert (
-        "| PyTorch notes, deeper | MNIST, 4,000 of mnist_5k | deeper is not always better | 0.9200 ± 0.0283 | 10.0 | 0.9000 |"
+        "| PyTorch notes, deeper | MNIST, 4,000 of mnist_5k | mnist_deep_cnn | 0.5 | 15 | 100 | deeper is not always better | 0.9200 ± 0.0283 | 10.0 | 0.9000 |"
         in text
     )
-    assert "Open: CIFAR-100 comes from its author's server alone" in text
+    assert "Note: open: CIFAR-100 comes from its author's server alone" in text
     assert list(publication.read_done(place, rows)) == ["mnist-deep"]
     # Another command is another row, whatever its name.
     text = ROWS.read_text().replace("model: mnist_deep_cnn, dropout: 0.5", "model: mnist_deep_cnn")
