@@ -12,7 +12,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow verify lint audit ui report lock clean
+.PHONY: help setup repro test test-slow verify lint audit ui compare register serve report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,15 @@ audit: setup ## look for insecure code and known vulnerabilities of the requirem
 
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m stages.tracking.ui
+
+compare: setup ## compare all experiments in one page, reports/experiments.html
+	@python -m stages.compare
+
+register: setup ## register the best run (by validation) in MLflow
+	@python -m stages.register
+
+serve: setup ## serve the registered model on 127.0.0.1
+	@python -m stages.serve
 
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }

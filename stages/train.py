@@ -54,7 +54,13 @@ def _train(
         say("train", f"going on after epoch {len(progress.history)}, from a run that was stopped")
     else:
         progress = checkpoint.Progress()
-    tags = {**environment, "data_digest": dataset["digest"]}
+    tested = [paths.PREPARED / f"test_{kind}.npy" for kind in ("images", "labels")]
+    tags = {
+        **environment,
+        "data_digest": dataset["digest"],
+        # Runs that were tested on the same images can be compared, whatever they trained on.
+        "test_digest": f"sha256:{files.sha256(*tested)}",
+    }
     if parameters.pretrained_weights == "imagenet":
         from stages.pretrained import imagenet
 
