@@ -4,6 +4,8 @@ PYTHON ?= python3
 # The lock of requirements to install: cpu, or gpu (`make setup TENSORFLOW=gpu`).
 TENSORFLOW ?= cpu
 LOCK := requirements/$(TENSORFLOW).lock
+# How many experiments a sweep or a search runs at a time.
+JOBS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # Every recipe sees the environment as if it were activated, and no telemetry.
@@ -12,10 +14,10 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow verify lint audit ui compare register serve report lock clean
+.PHONY: help setup repro test test-slow verify lint audit ui sweep tune published published-quick compare register serve report lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
 setup: ## make .venv with the locked requirements (TENSORFLOW=gpu for a GPU)
 	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
@@ -43,6 +45,18 @@ audit: setup ## look for insecure code and known vulnerabilities of the requirem
 
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m stages.tracking.ui
+
+sweep: setup ## run the experiments of FILE, JOBS at a time
+	@python -m stages.sweep $(FILE) --jobs $(JOBS)
+
+tune: setup ## let Optuna choose: FILE, or the example
+	@python -m stages.tune $(or $(FILE),experiments/search.yaml) --jobs $(JOBS)
+
+published: setup ## run the published rows again; goes on where it stopped
+	@python -m stages.published
+
+published-quick: setup ## every published row with a tiny budget
+	@python -m stages.published --quick
 
 compare: setup ## compare all experiments in one page, reports/experiments.html
 	@python -m stages.compare

@@ -82,7 +82,9 @@ def _train(
     write_history(paths.REPORTS / "history.csv", progress.history)
     path = paths.MODEL / saving.MODEL_FILE
     saving.save_model(model, path)
-    record.log_tags({"model_digest": tracking.model_digest(path)})
+    digest = tracking.model_digest(path)
+    record.log_metrics(tracking.known_scores(digest, dataset["digest"]))
+    record.log_tags({"model_digest": digest})
     record.log_metrics({"train_seconds": progress.seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
     record.log_model(path, _example(), dataset["classes"])

@@ -94,6 +94,13 @@ def test_an_experiment_in_a_temporary_folder_is_recorded_here(repository):
     assert "epochs" in repository.dvc("params", "diff", "HEAD", "more-epochs")
 
 
+def test_an_experiment_from_the_run_cache_makes_no_second_run(repository):
+    before = len(repository.runs())
+    out = repository.dvc("exp", "run", "--temp", "-n", "once-more", "-S", "epochs=3")
+    assert "train" not in ran(out)
+    assert len(repository.runs()) == before
+
+
 def test_plots_need_no_network(repository):
     assert repository.run(sys.executable, "-m", "stages.figures.dvc_plots").returncode == 0
     repository.dvc("plots", "show", "--out", "plots")

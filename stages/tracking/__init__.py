@@ -17,12 +17,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stages.tracking.record import Record as Record
     from stages.tracking.runs import attach_run as attach_run
+    from stages.tracking.runs import known_scores as known_scores
     from stages.tracking.runs import mark_dead_runs as mark_dead_runs
     from stages.tracking.runs import model_digest as model_digest
     from stages.tracking.runs import record_failure as record_failure
     from stages.tracking.runs import start_run as start_run
 
-_RUNS = ("attach_run", "mark_dead_runs", "model_digest", "record_failure", "start_run")
+_RUNS = (
+    "attach_run",
+    "known_scores",
+    "mark_dead_runs",
+    "model_digest",
+    "record_failure",
+    "start_run",
+)
 
 
 def __getattr__(name: str) -> Any:
