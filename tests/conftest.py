@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ import pytest
 from tests.support import REPOSITORY
 
 SHARED_DATA = "IMAGE_PIPELINE_TEST_DATA"
+
+# A suite that a shell started in the background ignores Ctrl-C, and so would
+# the stages that it starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# TensorFlow's own lines are no output of the pipeline's; stages silence them too.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.runtime import files
-from tests.support import REPOSITORY, set_parameters
+from tests.support import REPOSITORY, recorded_runs, set_parameters
 
 TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}
 OUTS = (
@@ -89,7 +89,4 @@ class Repository:
         return {name: files.sha256(self.folder / name) for name in OUTS}
 
     def runs(self) -> pd.DataFrame:
-        import mlflow
-
-        mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
-        return mlflow.search_runs(search_all_experiments=True)
+        return recorded_runs(self.folder)

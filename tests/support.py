@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from ruamel.yaml import YAML
 
 from stages.runtime import files, paths
@@ -33,6 +34,18 @@ def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, **environment},
         timeout=300,
     )
+
+
+def recorded_runs(root: Path) -> pd.DataFrame:
+    """The MLflow runs of the store in `root`, the newest first."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
+    try:
+        return mlflow.search_runs(search_all_experiments=True)
+    finally:  # MLflow keeps it for the process, and in the environment for its children
+        mlflow.set_tracking_uri(before)
 
 
 def write_prepared(

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stages.runtime import files, paths
-from tests.support import run_stage, set_parameters, write_prepared
+from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -32,14 +31,6 @@ def train(**environment: str) -> str:
     result = run_stage("train", **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-def runs(root: Path) -> pd.DataFrame:
-    """The MLflow runs of a store, the newest first."""
-    import mlflow
-
-    mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
-    return mlflow.search_runs(search_all_experiments=True)
 
 
 def test_it_learns_saves_and_records(workspace):
@@ -61,7 +52,7 @@ def test_it_learns_saves_and_records(workspace):
     model = saving.load_model(MODEL)
     probabilities = model.predict(np.load(paths.PREPARED / "test_images.npy"), verbose=0)
     assert probabilities.shape == (30, 3)
-    recorded = runs(workspace)
+    recorded = recorded_runs(workspace)
     assert recorded.status.tolist() == ["FINISHED"]
     run = recorded.iloc[0]
     assert run["params.dropout"] == "[0.0, 0.2]"
@@ -143,7 +134,7 @@ def test_a_killed_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace, how
     assert f"Epoch {after + 1}/60" in out
     assert f"Epoch {after}/60" not in out  # what was trained is not trained again
     assert files.sha256(MODEL, paths.REPORTS / "history.csv") == whole
-    recorded = runs(workspace)
+    recorded = recorded_runs(workspace)
     assert recorded.status.tolist() == ["FINISHED", "FINISHED"]  # the whole one and the resumed one
     assert not list((workspace / ".state" / "resume").iterdir())
 
@@ -162,16 +153,16 @@ def test_other_parameters_and_other_data_do_not_resume():
 def test_a_killed_run_is_failed_at_the_next_start(workspace):
     ready(epochs=60)
     start_and_kill(after_epochs=2)
-    assert runs(workspace).status.tolist() == ["RUNNING"]
+    assert recorded_runs(workspace).status.tolist() == ["RUNNING"]
     ready(epochs=1, seed=7)
     train()
-    assert sorted(runs(workspace).status) == ["FAILED", "FINISHED"]
+    assert sorted(recorded_runs(workspace).status) == ["FAILED", "FINISHED"]
 
 
 def test_an_interrupted_run_is_not_left_running(workspace):
     ready(epochs=60)
     start_and_kill(after_epochs=2, how=signal.SIGTERM)
-    assert runs(workspace).status.tolist() == ["FAILED"]
+    assert recorded_runs(workspace).status.tolist() == ["FAILED"]
 
 
 def test_mlflow_out_of_reach_costs_a_line_and_no_training():

@@ -44,7 +44,7 @@ def test_the_font_is_matplotlibs_own() -> None:
         for weight in ("normal", "bold"):
             properties = font_manager.FontProperties(weight=weight)
             file = Path(font_manager.findfont(properties))
-            assert file.is_relative_to(matplotlib.get_data_path())
+            assert file.resolve().is_relative_to(Path(matplotlib.get_data_path()).resolve())
 
 
 def test_a_dollar_is_a_dollar_not_mathematics() -> None:
