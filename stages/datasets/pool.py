@@ -62,7 +62,7 @@ class Workers:
         under_way: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                with _ctrl_c_later():
+                with _uninterrupted():
                     under_way.append(self._pool.submit(_run, task))
                 if len(under_way) >= 2 * self._processes:
                     yield under_way.popleft().result()
@@ -76,14 +76,23 @@ class Workers:
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Hold Ctrl-C back: a process that is started in the meantime never gets it, not even
-    before its first line, and this one gets it afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back while a process may be started: half started, it would die
+    with a traceback. It never gets Ctrl-C itself, for it inherits that the signal is blocked."""
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for late in held:
+            signal.raise_signal(late)
 
 
 def _processors() -> int:
