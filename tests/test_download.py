@@ -29,6 +29,7 @@ from tests.datasets.pictures import (
     download,
     png,
     snapshot,
+    without_record,
     write_folder,
     write_tar,
     write_zip,
@@ -365,7 +366,7 @@ def test_an_unreadable_path_as_a_process(workspace: Path) -> None:
 
 def start(**environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.download"],
+        without_record("download"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **environment},
@@ -463,9 +464,8 @@ def test_a_full_disk_gets_one_line(workspace: Path) -> None:
     """A limit on the size of files shows it; the stage goes on when there is room."""
     photos = write_folder(workspace.parent / "photos", class_folders(count=30))
     files.write_json(DownloadParameters.path(), {"dataset": str(photos)})
-    command = f"ulimit -f 4; exec {sys.executable} -m stages.download"
     ended = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", *without_record("download")],
         capture_output=True,
         text=True,
         timeout=120,

@@ -31,6 +31,7 @@ from tests.datasets.pictures import (
     png,
     prepare,
     snapshot,
+    without_record,
     write_folder,
     write_zip,
 )
@@ -531,7 +532,7 @@ def test_ctrl_c_with_several_processes(
     whole = snapshot(PREPARED)
     shutil.rmtree(PREPARED)
     process = subprocess.Popen(
-        [sys.executable, "-m", "stages.prepare"],
+        without_record("prepare"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -583,7 +584,7 @@ def test_workers_end_with_a_killed_stage(workspace: Path, monkeypatch: pytest.Mo
     whole = snapshot(PREPARED)
     files.fresh_folder(PREPARED)
     process = subprocess.Popen(
-        [sys.executable, "-m", "stages.prepare"],
+        without_record("prepare"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -602,7 +603,7 @@ def test_a_full_disk_gets_one_line(workspace: Path) -> None:
     whole = snapshot(PREPARED)
     files.fresh_folder(PREPARED).rmdir()
     ended = subprocess.run(
-        ["bash", "-c", f"ulimit -f 8; exec {sys.executable} -m stages.prepare"],
+        ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *without_record("prepare")],
         capture_output=True,
         text=True,
         timeout=120,

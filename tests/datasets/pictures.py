@@ -113,6 +113,16 @@ def run(name: str) -> Outcome:
     return Outcome(status, out.getvalue().splitlines(), lines)
 
 
+def without_record(name: str) -> list[str]:
+    """The command of a stage whose failure is not recorded: MLflow takes seconds to import."""
+    script = (
+        f"from stages import {name} as stage\n"
+        "from stages.runtime.stage import run_stage\n"
+        f"run_stage('{name}', stage.main, stage.__doc__)\n"
+    )
+    return [sys.executable, "-c", script]
+
+
 def download(dataset: str | Path) -> Outcome:
     """The stage `download` on a data set."""
     files.write_json(DownloadParameters.path(), {"dataset": str(dataset)})
