@@ -60,6 +60,11 @@ def cifar10_file(folder: Path) -> Files:
     return {path.name: path.read_bytes()}
 
 
+def md5(data: bytes) -> str:
+    """As a descriptor gives it."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
 def descriptors(folder: Path, name: str, files: Files, **changes: Any) -> Path:
     """A folder of descriptors with the named set, by the digests of these files, no mirrors."""
     folder.mkdir(exist_ok=True)
@@ -69,7 +74,7 @@ def descriptors(folder: Path, name: str, files: Files, **changes: Any) -> Path:
     values["mirrors"] = []
     for file in values["files"]:
         data = files[file["name"]]
-        file["md5"] = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        file["md5"] = md5(data)
         unpacked = gzip.decompress(data)
         file["unpacked_sha256"] = hashlib.sha256(unpacked).hexdigest()
     with (folder / name).open("w", encoding="utf-8") as out:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stages.datasets.tree import Tree
 from stages.parameters.resolve import DownloadParameters, PrepareParameters
 from stages.runtime import files
 from stages.runtime import stage as runtime
@@ -152,3 +153,15 @@ def snapshot(*folders: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if not {"locks", "timings"} & set(path.parts) and path.parts[-1] != "resume"
     }
+
+
+PICTURES = {"cat/1.png": png(1), "dog/1.png": png(2), "notes.txt": b"hello"}
+
+
+def contents(tree: Tree) -> dict[str, bytes]:
+    found = {}
+    for entry in tree.files:
+        with tree.open(entry) as file:
+            found[entry.name] = file.read()
+            assert len(found[entry.name]) == entry.size
+    return found

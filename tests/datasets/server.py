@@ -126,3 +126,7 @@ def _answer(
     handler.send_header("Content-Length", str(len(data)))
     handler.end_headers()
     handler.wfile.write(data)
+
+
+def serve(server: Server, files: dict[str, bytes], folder: str = "mnist/") -> None:
+    server.files = {folder + name: data for name, data in files.items()}
