@@ -22,7 +22,7 @@ from stages.datasets.names import counted, listed
 from stages.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from stages.datasets.tree import Tree
 from stages.datasets.work import building
-from stages.parameters.resolve import DownloadParameters
+from stages.parameters.stages import DownloadParameters
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from stages import backend, tracking
 from stages.errors import PipelineError
 from stages.evaluation.scores import Scores, both_columns, score
-from stages.parameters.resolve import EvaluateParameters
+from stages.parameters.stages import EvaluateParameters
 from stages.runtime import files, paths, resume
 from stages.runtime.arrays import ArrayWriter, load_array
 from stages.runtime.stage import run_stage, say
@@ -64,10 +64,16 @@ def main() -> None:
     _write_tables(scores, dataset["classes"], labels, probabilities)
 
     from stages.explain.explanations import write_explanations
+    from stages.models.build import single_view
 
     true = labels.argmax(axis=1)
     write_explanations(
-        paths.EXPLANATIONS, model, images, true, probabilities, parameters.explain_image
+        paths.EXPLANATIONS,
+        single_view(model),
+        images,
+        true,
+        probabilities,
+        parameters.explain_image,
     )
     record.log_metrics({f"test_{name}": value for name, value in _flat(scores.summary).items()})
     for name in ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv"):
@@ -79,8 +85,10 @@ def main() -> None:
 
 def _predict(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
     """Probabilities, float32 (n, classes) or (n, 1), of all test images."""
+    from stages.models.build import single_view
+
     kept = _kept_maps()
-    if kept is None:
+    if kept is None or single_view(model) is not model:
         return _in_chunks(model, images, folder)
     from stages.models.build import chain
     from stages.training.batches import EVALUATION_BATCH

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import tracking
-from stages.parameters.resolve import FeaturesParameters
+from stages.parameters.stages import FeaturesParameters
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
 

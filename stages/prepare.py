@@ -27,7 +27,7 @@ from stages.datasets.split import Wish, split
 from stages.datasets.statistics import channel_statistics
 from stages.datasets.work import building
 from stages.errors import PipelineError
-from stages.parameters.resolve import PrepareParameters
+from stages.parameters.stages import PrepareParameters
 from stages.runtime import files, paths
 from stages.runtime.arrays import ArrayWriter, load_array, read_in_steps
 from stages.runtime.stage import run_stage, say

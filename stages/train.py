@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import backend, tracking
-from stages.parameters.resolve import TrainParameters
+from stages.parameters.stages import TrainParameters
 from stages.runtime import files, paths, resume
 from stages.runtime.locks import exclusive
 from stages.runtime.stage import run_stage, say
@@ -95,6 +95,8 @@ def _train(
 def _build(parameters: TrainParameters, dataset: dict[str, Any]) -> Any:
     """The whole network with its first weights: random, and the base's from data/weights."""
     from stages.models import build_model
+    from stages.models.whitening import fit_whitening
+    from stages.runtime.arrays import load_array
 
     height, width, channels = dataset["image_shape"]
     model = build_model(
@@ -104,7 +106,10 @@ def _build(parameters: TrainParameters, dataset: dict[str, Any]) -> Any:
         dropout=parameters.dropout or None,
         activation=parameters.activation,
         normalization=dataset["normalization"],
+        views=parameters.test_time_views,
+        mirror=dataset["mirrored"],
     )
+    fit_whitening(model, load_array(paths.PREPARED / "train_images.npy"))
     if parameters.pretrained_weights:
         from stages.pretrained.weights import load_into
 
@@ -120,12 +125,13 @@ def _phases(model: Any, parameters: TrainParameters, dataset: dict[str, Any]) ->
     `fine_tune_from` on. Both run on the maps that the stage `features` has
     kept, where there are any, so that the frozen layers run once.
     """
-    from stages.models.build import chain
+    from stages.models.build import chain, single_view
     from stages.models.presets import PRESETS
     from stages.runtime.arrays import load_array
     from stages.training.batches import EVALUATION_BATCH, Batches, balanced_weights
     from stages.training.fitting import Phase
 
+    stop = None if single_view(model) is model else -1
     labels = {part: load_array(paths.PREPARED / f"{part}_labels.npy") for part in paths.PARTS}
     weights = balanced_weights(labels["train"]) if parameters.class_weights else None
 
@@ -142,7 +148,7 @@ def _phases(model: Any, parameters: TrainParameters, dataset: dict[str, Any]) ->
             validation = Batches(inputs["validation"], labels["validation"], EVALUATION_BATCH)
         return Phase(
             name=name,
-            model=chain(model, start) if start else model,
+            model=chain(model, start, stop) if start else single_view(model),
             train=Batches(
                 inputs["train"],
                 labels["train"],
@@ -156,6 +162,7 @@ def _phases(model: Any, parameters: TrainParameters, dataset: dict[str, Any]) ->
             validation=validation,
             epochs=epochs,
             optimizer=parameters.optimizer,
+            weight_decay=parameters.weight_decay,
             learning_rate=learning_rate,
             learning_rate_schedule=parameters.learning_rate_schedule,
             warmup_epochs=parameters.warmup_epochs,

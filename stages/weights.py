@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stages import tracking
-from stages.parameters.resolve import WeightsParameters
+from stages.parameters.stages import WeightsParameters
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
 

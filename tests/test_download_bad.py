@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.parameters.resolve import DownloadParameters
+from stages.parameters.stages import DownloadParameters
 from stages.runtime import files
 from tests import support
 from tests.datasets.pictures import (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stages import features
-from stages.parameters.resolve import FeaturesParameters
+from stages.parameters.stages import FeaturesParameters
 from stages.pretrained.base import digest
 from stages.pretrained.own_file import read_file
 from stages.pretrained.weights import save_arrays

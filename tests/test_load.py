@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from stages.parameters.resolve import DownloadParameters, PrepareParameters
+from stages.parameters.stages import DownloadParameters, PrepareParameters
 from stages.runtime import files
 from stages.runtime.arrays import load_array
 from stages.runtime.paths import PARTS, PREPARED

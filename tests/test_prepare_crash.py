@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.parameters.resolve import PrepareParameters
+from stages.parameters.stages import PrepareParameters
 from stages.runtime import files
 from stages.runtime.paths import PREPARED
 from tests.datasets.outs import BAD_IMAGES

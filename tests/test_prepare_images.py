@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.parameters.resolve import PrepareParameters
+from stages.parameters.stages import PrepareParameters
 from stages.runtime import files
 from stages.runtime.paths import PARTS, PREPARED
 from tests.datasets.outs import BAD_IMAGES, arrays, check_against_files, described, split_table

@@ -10,7 +10,7 @@ import pytest
 
 from stages import weights
 from stages.errors import PipelineError
-from stages.parameters.resolve import WeightsParameters
+from stages.parameters.stages import WeightsParameters
 from stages.pretrained import imagenet
 from stages.pretrained.base import digest
 from stages.runtime import files, paths

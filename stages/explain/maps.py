@@ -10,13 +10,14 @@ def map_layers(model: keras.Model) -> list[tuple[str, int]]:
     """The convolution and pooling layers, in order: (name, position of the maps).
 
     The position in `model.layers` is that of the layer whose output counts. A
-    convolution with its activation in a layer of its own, which
-    `stages.models.build` names after it (`conv_1_leaky_relu`, `conv_1_maxout`),
-    counts with that activation, as one with a built-in relu does.
+    convolution with its pooling, normalisation or activation in layers of their
+    own, which `stages.models.build` names after it (`conv_1_pool`,
+    `conv_1_leaky_relu`), counts with those, as one with a built-in relu does.
     """
-    found = []
+    found: list[tuple[str, int]] = []
     for position, layer in enumerate(model.layers):
-        if not _is_convolution(layer) and not _is_pooling(layer):
+        counted = found and position <= found[-1][1]
+        if counted or not (_is_convolution(layer) or _is_pooling(layer)):
             continue
         last = position
         while last + 1 < len(model.layers) and model.layers[last + 1].name.startswith(

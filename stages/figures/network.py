@@ -80,6 +80,17 @@ def _describe(layer: Layer, chosen: str) -> str:
         case architecture.Pool():
             border = " with a border of −∞" if layer.padded else ""
             return f"the largest of each 2×2{border}"
+        case architecture.Whitening():
+            size = f"{layer.kernel}×{layer.kernel}"
+            return f"whitening of {size} patches, fitted on the training images, bias, {function}"
+        case architecture.ConvBatchNorm():
+            pooled = "the largest of each 2×2, " if layer.pool else ""
+            return (
+                f"convolution, {layer.filters} filters of 3×3, same, without bias, {pooled}"
+                f"batch normalisation, {function}"
+            )
+        case architecture.GlobalPool():
+            return "the largest value of each map"
         case architecture.Dropout():
             return f"dropout, {layer.rate:g} of the values"
         case architecture.Flatten():

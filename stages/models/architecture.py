@@ -14,7 +14,7 @@ from stages.errors import PipelineError
 
 Shape = tuple[int, ...]
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "maxout")
+ACTIVATIONS = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout")
 MAXOUT_PIECES = 2
 
 # The activation of a layer that follows params.yaml's `activation`; a layer
@@ -59,6 +59,67 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Whitening:
+    """A frozen 2×2 convolution of stride 1 that makes patches of pixels uncorrelated.
+
+    It has two filters, one of each sign, for every number of a patch, fitted
+    on the training images (`stages.models.whitening`), then a bias that is
+    trained and the activation.
+    """
+
+    kernel: int = 2
+    activation: str | None = CHOSEN
+    name: str | None = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width, channels = shape
+        lost = self.kernel - 1
+        return (height - lost, width - lost, 2 * self.kernel**2 * channels)
+
+    def parameters(self, shape: Shape, pieces: int) -> int:
+        numbers = self.kernel**2 * shape[2]
+        return (numbers + 1) * 2 * numbers
+
+
+@dataclass(frozen=True)
+class ConvBatchNorm:
+    """A 3×3 convolution that keeps the size, perhaps 2×2 max pooling, batch
+    normalisation without a scale, and the activation.
+
+    The convolution has no bias, for the normalisation has one, and begins as
+    the identity on its first channels.
+    """
+
+    filters: int
+    pool: bool = False
+    activation: str | None = CHOSEN
+    name: str | None = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        height, width, _ = shape
+        return (
+            (height // 2, width // 2, self.filters) if self.pool else (height, width, self.filters)
+        )
+
+    def parameters(self, shape: Shape, pieces: int) -> int:
+        # The normalisation has an offset, a moving mean and a moving variance.
+        return (9 * shape[2] + 3) * self.filters * pieces
+
+
+@dataclass(frozen=True)
+class GlobalPool:
+    """The largest value of each map."""
+
+    name: str | None = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape[2:]
+
+    def parameters(self, shape: Shape, pieces: int) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dropout:
     """A place for dropout, with the rate that was published there."""
 
@@ -87,11 +148,13 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Dense:
-    """A fully connected layer, with bias."""
+    """A fully connected layer, with bias. `spread` is the standard deviation
+    of its first weights; None leaves them to Keras (Glorot's uniform)."""
 
     units: int
     activation: str | None = CHOSEN
     name: str | None = None
+    spread: float | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         return (self.units,)
@@ -100,7 +163,7 @@ class Dense:
         return (shape[0] + 1) * self.units * pieces
 
 
-Layer = Conv | Pool | Dropout | Flatten | Dense
+Layer = Conv | Pool | Whitening | ConvBatchNorm | GlobalPool | Dropout | Flatten | Dense
 Network = tuple[Layer, ...]
 
 
@@ -128,11 +191,11 @@ def with_dropout(network: Network, rates: list[float]) -> Network:
     )
 
 
-def with_output(network: Network, classes: int) -> Network:
+def with_output(network: Network, classes: int, spread: float | None = None) -> Network:
     """The network with its last layer: one sigmoid unit for two classes, else a softmax."""
     if classes == 2:
-        return (*network, Dense(1, "sigmoid", "output"))
-    return (*network, Dense(classes, "softmax", "output"))
+        return (*network, Dense(1, "sigmoid", "output", spread))
+    return (*network, Dense(classes, "softmax", "output", spread))
 
 
 def named(network: Network) -> Network:
@@ -140,9 +203,9 @@ def named(network: Network) -> Network:
     counts: dict[str, int] = {}
     result = []
     for layer in network:
-        kind = type(layer).__name__.lower()
+        kind = "conv" if isinstance(layer, ConvBatchNorm) else type(layer).__name__.lower()
         counts[kind] = counts.get(kind, 0) + 1
-        number = "" if isinstance(layer, Flatten) else f"_{counts[kind]}"
+        number = "" if isinstance(layer, Flatten | GlobalPool | Whitening) else f"_{counts[kind]}"
         result.append(layer if layer.name else replace(layer, name=f"{kind}{number}"))
     return tuple(result)
 
@@ -151,11 +214,17 @@ def trace(network: Network, input_shape: Shape, activation: str = "relu") -> Ite
     """Yield every layer with its output shape and parameters for one input shape.
 
     Raises:
-        PipelineError: the maps shrink to nothing: the input is too small.
+        PipelineError: the maps shrink to nothing: the input is too small; or
+            maxout where there is a whitening.
     """
     shape = input_shape
     for layer in named(network):
         pieces = MAXOUT_PIECES if _is_maxout(layer, activation) else 1
+        if pieces > 1 and isinstance(layer, Whitening):
+            raise PipelineError(
+                "activation: maxout needs filters in pairs, and those of the whitening are "
+                "given by the data; choose another activation"
+            )
         parameters = layer.parameters(shape, pieces)
         shape = layer.output_shape(shape)
         if min(shape) < 1:
@@ -187,5 +256,4 @@ def smallest_size(network: Network) -> int:
 
 
 def _is_maxout(layer: Layer, activation: str) -> bool:
-    chosen = isinstance(layer, Conv | Dense) and layer.activation == CHOSEN
-    return chosen and activation == "maxout"
+    return getattr(layer, "activation", None) == CHOSEN and activation == "maxout"

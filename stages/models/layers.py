@@ -1,8 +1,9 @@
-"""The three layers that Keras does not have, each registered so that a saved model loads."""
+"""The layers that Keras does not have, each registered so that a saved model loads."""
 
 from typing import Any
 
 import keras
+import numpy as np
 
 from stages.models.architecture import MAXOUT_PIECES
 
@@ -62,3 +63,36 @@ class ImageNetMeans(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="stages")
+class Bias(keras.layers.Layer):
+    """A number for each channel, trained, that is added: (…, c) to (…, c)."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.bias = self.add_weight((input_shape[-1],), initializer="zeros", name="offset")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + keras.ops.cast(self.bias, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="stages")
+class IdentityConvolution(keras.initializers.Initializer):
+    """The first filters hand their channel on; the others are small random numbers.
+
+    Zagoruyko and Komodakis, arXiv 1706.00388 (Dirac); the random filters are
+    uniform within 1 / sqrt(fan in). For kernels (h, w, in, out) of odd size.
+    """
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        height, width, channels, filters = shape
+        limit = (height * width * channels) ** -0.5
+        random = keras.initializers.RandomUniform(-limit, limit)(shape, "float32")
+        kernel = np.array(keras.ops.convert_to_numpy(random))
+        same = min(channels, filters)
+        kernel[..., :same] = 0
+        kernel[height // 2, width // 2, range(same), range(same)] = 1
+        return keras.ops.convert_to_tensor(kernel, dtype)

@@ -11,7 +11,17 @@ of tiny_cnn), Keras' default stands: adam at 1e-3.
 
 from dataclasses import dataclass
 
-from stages.models.architecture import Conv, Dense, Dropout, Flatten, Network, Pool
+from stages.models.architecture import (
+    Conv,
+    ConvBatchNorm,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Network,
+    Pool,
+    Whitening,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,11 @@ class Published:
     batch_size: int
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    learning_rate_schedule: str = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    augmentation: str = "none"
+    test_time_views: int = 1
     normalization: str = "minmax"
     image_size: int = 32
     activation: str = "relu"
@@ -49,6 +64,7 @@ class Preset:
     base: Network = ()
     channels: int | None = None
     smallest_image: int = 1
+    output_spread: float | None = None
     augmented_dropout: tuple[float, ...] | None = None
     fine_tune_epochs: int = 0
     fine_tune_learning_rate: float = 0.0
@@ -165,6 +181,32 @@ PRESETS: dict[str, Preset] = {
             Dense(128),
         ),
         published=Published(epochs=50, batch_size=128),
+    ),
+    "fast_cnn": Preset(
+        network=(
+            Whitening(),
+            ConvBatchNorm(64, pool=True),
+            ConvBatchNorm(64),
+            ConvBatchNorm(256, pool=True),
+            ConvBatchNorm(256),
+            ConvBatchNorm(256, pool=True),
+            ConvBatchNorm(256),
+            GlobalPool(),
+        ),
+        output_spread=1 / 256,
+        published=Published(
+            epochs=8,
+            batch_size=2000,
+            optimizer="muon",
+            learning_rate=0.24,
+            learning_rate_schedule="linear",
+            weight_decay=0.11,
+            label_smoothing=0.2,
+            augmentation="translate",
+            test_time_views=6,
+            normalization="standard",
+            activation="gelu",
+        ),
     ),
     "vgg16": Preset(
         base=_vgg16_base(),

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from stages.models import layers as layers  # registers the classes that a model may hold
+from stages.models import views as views
 from stages.runtime import files
 
 MODEL_FILE = "model.keras"

@@ -3,104 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from stages.datasets import registry
 from stages.errors import PipelineError, did_you_mean
-from stages.models.architecture import dropout_rates, smallest_size
+from stages.models.architecture import Whitening, dropout_rates, smallest_size
 from stages.models.presets import PRESETS, Preset
 from stages.parameters.schema import Parameters
-from stages.runtime import files, paths
+from stages.parameters.stages import STAGES, FeaturesParameters, StageParameters
 
-
-class StageParameters(BaseModel):
-    """What one stage uses of the parameters: data/params/<stage>.json."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    def read(cls) -> Any:
-        """Read the stage's own file, as the stage `params` wrote it."""
-        return cls.model_validate(files.read_json(cls.path()))
-
-    @classmethod
-    def path(cls) -> Path:
-        return paths.PARAMS / f"{cls.__name__.removesuffix('Parameters').lower()}.json"
-
-
-class DownloadParameters(StageParameters):
-    dataset: str
-
-
-class WeightsParameters(StageParameters):
-    """`pretrained_weights` is None where the model starts from nothing."""
-
-    pretrained_weights: str | None
-
-
-class PrepareParameters(StageParameters):
-    """`image_size` in pixels a side and `channels`; None keeps a named set's own."""
-
-    image_size: int | None
-    channels: int | None
-    validation_fraction: float
-    test_fraction: float
-    split_seed: int
-    normalization: str
-    unreadable: str
-
-
-class FeaturesParameters(StageParameters):
-    """`model` is None where no frozen base is to be run, and the rest then too."""
-
-    model: str | None
-    fine_tune_from: str | None = None
-    dtype: str | None = None
-    deterministic: bool | None = None
-    threads: int | None = None
-
-
-class TrainParameters(StageParameters):
-    """`dropout` has one rate for each place of the model."""
-
-    model: str
-    dropout: list[float]
-    activation: str
-    pretrained_weights: str | None
-    fine_tune_from: str | None
-    fine_tune_epochs: int | None
-    fine_tune_learning_rate: float | None
-    augmentation: bool
-    epochs: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    learning_rate_schedule: str
-    warmup_epochs: float
-    label_smoothing: float
-    early_stopping: int | None
-    best_weights: bool
-    class_weights: bool
-    seed: int
-    dtype: str
-    deterministic: bool
-    threads: int
-
-
-class EvaluateParameters(StageParameters):
-    dtype: str
-    deterministic: bool
-    threads: int
-    explain_image: int
-
-
-STAGES: tuple[type[StageParameters], ...] = (
-    DownloadParameters,
-    WeightsParameters,
-    PrepareParameters,
-    FeaturesParameters,
-    TrainParameters,
-    EvaluateParameters,
+# What a preset publishes as a single value; null takes it.
+PUBLISHED = (
+    "activation",
+    "augmentation",
+    "batch_size",
+    "epochs",
+    "label_smoothing",
+    "learning_rate",
+    "learning_rate_schedule",
+    "normalization",
+    "optimizer",
+    "test_time_views",
+    "weight_decay",
 )
 
 
@@ -123,11 +45,12 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     source = registry.find(parameters.dataset)
     values = parameters.model_dump()
     published = preset.published
-    for key in ("epochs", "batch_size", "optimizer", "learning_rate", "normalization"):
+    for key in PUBLISHED:
         if values[key] is None:
             values[key] = getattr(published, key)
-    values["activation"] = parameters.activation or published.activation
-    values["dropout"] = _dropout(parameters, preset)
+    if isinstance(values["augmentation"], bool):
+        values["augmentation"] = "affine" if values["augmentation"] else "none"
+    values["dropout"] = _dropout(parameters, preset, values["augmentation"])
     values["pretrained_weights"] = _pretrained_weights(parameters, preset)
     values |= _fine_tuning(parameters, preset)
     values |= _input(parameters, preset, source)
@@ -137,7 +60,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
 
 def cut(values: dict[str, Any]) -> list[StageParameters]:
     """The resolved parameters as each stage's own part."""
-    frozen_base = values["pretrained_weights"] is not None and not values["augmentation"]
+    frozen_base = values["pretrained_weights"] is not None and values["augmentation"] == "none"
     cuts = []
     for stage in STAGES:
         own = {key: values[key] for key in stage.model_fields}
@@ -147,9 +70,9 @@ def cut(values: dict[str, Any]) -> list[StageParameters]:
     return cuts
 
 
-def _dropout(parameters: Parameters, preset: Preset) -> list[float]:
+def _dropout(parameters: Parameters, preset: Preset, augmentation: str) -> list[float]:
     rates = dropout_rates(preset.network)
-    if parameters.augmentation and preset.augmented_dropout is not None:
+    if augmentation != "none" and preset.augmented_dropout is not None:
         rates = list(preset.augmented_dropout)
     given = parameters.dropout
     if given is None:
@@ -240,6 +163,16 @@ def _check_training(
             f"normalization: imagenet goes with a pretrained base, which {parameters.model} "
             "has not; use minmax or standard"
         )
+    if values["activation"] == "maxout" and _has_whitening(parameters.model):
+        raise PipelineError(
+            f"activation: maxout needs filters in pairs, and the first of {parameters.model} are "
+            "given by the data; choose another activation"
+        )
+    if values["optimizer"] == "muon" and values["fine_tune_from"]:
+        raise PipelineError(
+            "optimizer: muon gives kernels a length of its own, which would undo the pretrained "
+            "ones; fine-tune with another"
+        )
     if values["warmup_epochs"] >= values["epochs"]:
         raise PipelineError(
             f"warmup_epochs: {values['warmup_epochs']:g} of {values['epochs']} epochs leave "
@@ -251,3 +184,7 @@ def _check_training(
         raise PipelineError(
             f"{watched[0]}: needs a validation part; set validation_fraction above 0"
         )
+
+
+def _has_whitening(model: str) -> bool:
+    return any(isinstance(layer, Whitening) for layer in PRESETS[model].network)

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "maxout"]
+Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
-Optimizer = Literal["adam", "rmsprop", "sgd"]
-Schedule = Literal["constant", "cosine", "one_cycle"]
+Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
+Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 DType = Literal["float32", "mixed_bfloat16"]
 
 
@@ -56,17 +56,19 @@ class Parameters(BaseModel):
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 
-    augmentation: bool
+    augmentation: bool | Literal["translate"] | None
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None
     learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
-    learning_rate_schedule: Schedule
+    learning_rate_schedule: Schedule | None
+    weight_decay: Annotated[Number, Field(ge=0, le=100)] | None
     warmup_epochs: Annotated[Number, Field(ge=0)]
-    label_smoothing: Rate
+    label_smoothing: Rate | None
     early_stopping: Count | None
     best_weights: bool
     class_weights: bool
+    test_time_views: Literal[1, 2, 6] | None
     seed: Seed
 
     dtype: DType

@@ -1,7 +1,8 @@
-"""Random turns, shifts, shears, zooms and mirrors of whole batches.
+"""Random changes of whole batches of images, drawn with NumPy from a seeded generator.
 
-One affine map and one interpolation an image; the maps are drawn with NumPy
-from a seeded generator, so they are the same with every backend of Keras.
+`affine` turns, shifts, shears, zooms and mirrors with one map and one
+interpolation an image; `translate` moves by whole pixels and mirrors, which
+costs hardly anything. Both are the same with every backend of Keras.
 """
 
 import keras
@@ -13,7 +14,33 @@ SHEAR = 0.1  # of x by y, either way
 ZOOM = 0.1  # from 1 − ZOOM to 1 + ZOOM
 
 
-def augment(images: np.ndarray, generator: np.random.Generator, mirror: bool) -> np.ndarray:
+TRANSLATION = 2 / 32  # of the image's height and width, either way, in whole pixels
+
+
+def translate(
+    images: np.ndarray, generator: np.random.Generator, mirrored: np.ndarray
+) -> np.ndarray:
+    """Move each image at random, with reflected edges, and mirror the chosen ones.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        generator: decides the moves.
+        mirrored: bool (n,).
+
+    Returns:
+        uint8 (n, height, width, channels).
+    """
+    height, width = images.shape[1:3]
+    most = [max(1, round(size * TRANSLATION)) for size in (height, width)]
+    down, right = (generator.integers(0, 2 * size + 1, len(images)) for size in most)
+    edges = ((0, 0), (most[0], most[0]), (most[1], most[1]), (0, 0))
+    padded = np.pad(images, edges, "reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    moved = np.moveaxis(windows[np.arange(len(images)), down, right], 1, -1)
+    return np.where(mirrored[:, None, None, None], moved[:, :, ::-1], moved)
+
+
+def affine(images: np.ndarray, generator: np.random.Generator, mirror: bool) -> np.ndarray:
     """Transform each image at random; edges are filled with the nearest pixel.
 
     Args:

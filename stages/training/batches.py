@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from stages.training.augmentation import augment
+from stages.training import augmentation
 
 # Images a step where nothing is learned: validation, test, prediction.
 EVALUATION_BATCH = 64
@@ -26,7 +26,10 @@ class Batches(keras.utils.PyDataset):
         labels: one-hot float32 (n, classes). For two classes the targets are
             (n, 1): the column of class 1.
         shuffle: a new order every epoch; else the order of the arrays.
-        augmentation: transform uint8 images; `mirror` as for `augment`.
+        augmentation: none, affine or translate (`stages.training.augmentation`),
+            of uint8 images. With `mirror` affine mirrors half of them at
+            random; translate mirrors half of them in the first epoch and the
+            others in the next, and so on (alternating flip, arXiv 2404.00498).
         class_weights: float32 (classes,), or None for all alike.
     """
 
@@ -38,7 +41,7 @@ class Batches(keras.utils.PyDataset):
         *,
         seed: int = 0,
         shuffle: bool = False,
-        augmentation: bool = False,
+        augmentation: str = "none",
         mirror: bool = False,
         class_weights: np.ndarray | None = None,
     ) -> None:
@@ -63,13 +66,22 @@ class Batches(keras.utils.PyDataset):
         if self._shuffle:
             rows = self._epoch_order()[rows]
         inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
-        if self._augmentation:
-            generator = np.random.default_rng([self._seed, self.epoch, batch])
-            inputs = augment(inputs, generator, self._mirror)
+        if self._augmentation != "none":
+            inputs = self._augmented(inputs, rows, batch)
         targets = labels[:, 1:] if labels.shape[1] == 2 else labels
         if self._class_weights is None:
             return inputs, targets
         return inputs, targets, self._class_weights[labels.argmax(axis=1)]
+
+    def _augmented(self, images: np.ndarray, rows: slice | np.ndarray, batch: int) -> np.ndarray:
+        generator = np.random.default_rng([self._seed, self.epoch, batch])
+        if self._augmentation == "affine":
+            return augmentation.affine(images, generator, self._mirror)
+        mirrored = np.zeros(len(images), bool)
+        if self._mirror:
+            first = np.random.default_rng([self._seed, 0, 0]).random(len(self._labels)) < 0.5
+            mirrored = first[rows] ^ bool(self.epoch % 2)
+        return augmentation.translate(images, generator, mirrored)
 
     def _epoch_order(self) -> np.ndarray:
         epoch, order = self._order

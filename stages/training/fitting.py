@@ -15,6 +15,7 @@ from stages.runtime.stage import say
 from stages.training import checkpoint, schedules
 from stages.training.batches import Batches
 from stages.training.checkpoint import Progress, Row
+from stages.training.optimizers import optimizer
 
 CHECKPOINT = "checkpoint.npz"
 BEST = "best_{phase}.npz"
@@ -35,6 +36,7 @@ class Phase:
     validation: Batches | None
     epochs: int
     optimizer: str
+    weight_decay: float
     learning_rate: float
     learning_rate_schedule: str
     warmup_epochs: float
@@ -92,15 +94,10 @@ def compile_phase(phase: Phase) -> None:
         phase.epochs,
         phase.warmup_epochs,
     )
-    kinds = {
-        "adam": keras.optimizers.Adam,
-        "rmsprop": keras.optimizers.RMSprop,
-        "sgd": keras.optimizers.SGD,
-    }
     binary = phase.model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
     phase.model.compile(
-        optimizer=kinds[phase.optimizer](learning_rate=rate),
+        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay),
         loss=loss(label_smoothing=phase.label_smoothing),
         metrics=["accuracy"],
     )

@@ -12,10 +12,10 @@ RISE = 0.25
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up to `peak`, then a shape over the steps that remain.
 
-    constant stays at `peak`; cosine goes down to 0 along half a cosine
-    (Loshchilov and Hutter, arXiv 1608.03983); one_cycle goes up in a straight
-    line for a quarter of the steps and down to 0 in another (Smith and Topin,
-    arXiv 1708.07120, without its last phase).
+    constant stays at `peak`; linear goes down to 0 in a straight line, cosine
+    along half a cosine (Loshchilov and Hutter, arXiv 1608.03983); one_cycle
+    goes up in a straight line for a quarter of the steps and down to 0 in
+    another (Smith and Topin, arXiv 1708.07120, without its last phase).
     """
 
     def __init__(self, peak: float, shape: str, steps: int, warmup_steps: int = 0) -> None:
@@ -33,6 +33,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def _factor(self, share: Any) -> Any:
         if self.shape == "cosine":
             return 0.5 * (1 + ops.cos(3.141592653589793 * share))
+        if self.shape == "linear":
+            return 1 - share
         if self.shape == "one_cycle":
             return ops.minimum(share / RISE, (1 - share) / (1 - RISE))
         return ops.ones_like(share)

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from stages.datasets.tree import Tree
-from stages.parameters.resolve import DownloadParameters, PrepareParameters
+from stages.parameters.stages import DownloadParameters, PrepareParameters
 from stages.runtime import files
 from stages.runtime import stage as runtime
 

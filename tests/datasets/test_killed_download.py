@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.parameters.resolve import DownloadParameters
+from stages.parameters.stages import DownloadParameters
 from stages.runtime import files
 from stages.runtime.paths import RAW
 from tests.datasets.conftest import Published

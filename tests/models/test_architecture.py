@@ -18,6 +18,7 @@ PUBLISHED_COUNTS = [
     ("double_conv_cnn", (32, 32, 3), 10, 1_060_138),
     ("two_block_cnn", (32, 32, 3), 10, 2_207_242),
     ("two_block_cnn", (32, 32, 3), 100, 2_218_852),
+    ("fast_cnn", (32, 32, 3), 10, 1_973_954),
     ("vgg16", (150, 150, 3), 2, 16_812_353),
 ]
 
@@ -58,6 +59,7 @@ def test_maxout_doubles_the_layers_that_follow_the_activation():
         ("three_block_cnn", 8),
         ("double_conv_cnn", 2),
         ("two_block_cnn", 4),
+        ("fast_cnn", 9),
         ("vgg16", 32),
     ],
 )

@@ -56,8 +56,8 @@ class TestRefused:
             ("validation_fraction", "-0.1", "input should be greater than or equal to 0, not -0.1"),
             ("test_fraction", "0", "input should be greater than 0, not 0"),
             ("activation", "rellu", "input should be 'relu', 'sigmoid', 'tanh', 'leaky_relu', "
-             "'elu' or 'maxout', not 'rellu'"),
-            ("optimizer", "7", "input should be 'adam', 'rmsprop' or 'sgd', not 7"),
+             "'elu', 'gelu' or 'maxout', not 'rellu'"),
+            ("optimizer", "7", "input should be 'adam', 'rmsprop', 'sgd' or 'muon', not 7"),
             ("seed", "-1", "input should be greater than or equal to 0, not -1"),
             ("deterministic", "1", "input should be a valid boolean, not 1"),
             ("channels", "2", "input should be 1 or 3, not 2"),

@@ -56,6 +56,26 @@ def test_vgg16_as_published():
     assert (values["fine_tune_epochs"], values["fine_tune_learning_rate"]) == (100, 1e-5)
 
 
+def test_fast_cnn_as_published():
+    values = resolved(model="fast_cnn", epochs=None)
+    assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 2000, "muon")
+    assert values["learning_rate_schedule"] == "linear"
+    assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)
+    assert (values["label_smoothing"], values["weight_decay"]) == (0.2, 0.11)
+    plain = resolved(model="fast_cnn", augmentation=False, label_smoothing=0.0, test_time_views=1)
+    assert (plain["augmentation"], plain["label_smoothing"]) == ("none", 0)
+    assert plain["test_time_views"] == 1
+    assert resolved(augmentation="translate", test_time_views=2)["augmentation"] == "translate"
+
+
+def test_what_no_source_published_is_off():
+    values = resolved()
+    off = ("learning_rate_schedule", "weight_decay", "label_smoothing", "augmentation")
+    assert [values[key] for key in off] == ["constant", 0, 0, "none"]
+    assert values["test_time_views"] == 1
+    assert resolved(augmentation=True)["augmentation"] == "affine"
+
+
 def test_ones_own_images_get_the_published_size(tmp_path):
     values = resolved(dataset=str(tmp_path))
     assert (values["image_size"], values["channels"]) == (32, 3)
@@ -92,6 +112,12 @@ def test_ones_own_images_get_the_published_size(tmp_path):
          "pretrained_weights: /no/a.h5: no such file"),
         ({"model": "vgg16", "pretrained_weights": "none", "fine_tune_from": "block5_conv1"},
          "fine_tune_from: nothing to fine-tune with pretrained_weights: none"),
+        ({"model": "fast_cnn", "activation": "maxout"},
+         "activation: maxout needs filters in pairs, and the first of fast_cnn are given by the "
+         "data; choose another activation"),
+        ({"model": "vgg16", "fine_tune_from": "block5_conv1", "optimizer": "muon"},
+         "optimizer: muon gives kernels a length of its own, which would undo the pretrained ones; "
+         "fine-tune with another"),
         ({"warmup_epochs": 12}, "warmup_epochs: 12 of 12 epochs leave none to train; make it smaller"),
         ({"early_stopping": 3, "validation_fraction": 0},
          "early_stopping: needs a validation part; set validation_fraction above 0"),

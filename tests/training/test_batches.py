@@ -51,11 +51,35 @@ def test_two_classes_have_the_column_of_class_1():
 def test_augmentation_follows_from_seed_epoch_and_batch():
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
     labels = np.eye(4, dtype="float32")
-    batches = Batches(images, labels, 2, augmentation=True, mirror=True)
+    batches = Batches(images, labels, 2, augmentation="affine", mirror=True)
     first = batches[0][0]
     np.testing.assert_array_equal(first, batches[0][0])
     batches.epoch = 1
     assert (first != batches[0][0]).any()
+
+
+def test_translation_mirrors_each_image_every_other_epoch():
+    half = np.zeros((40, 8, 8, 1), "uint8")
+    half[:, :, :4] = 255
+    labels = np.eye(40, dtype="float32")
+
+    def mirrored(epoch: int, mirror: bool) -> np.ndarray:
+        batches = Batches(
+            half, labels, 16, seed=3, shuffle=True, augmentation="translate", mirror=mirror
+        )
+        batches.epoch = epoch
+        found = np.zeros(40, bool)
+        for i in range(len(batches)):
+            images, targets = batches[i]
+            found[targets.argmax(axis=1)] = images[:, :, 0].mean(axis=(1, 2)) < 128
+        return found
+
+    first, second, third = (mirrored(epoch, True) for epoch in range(3))
+    assert 8 < first.sum() < 32
+    np.testing.assert_array_equal(second, ~first)
+    np.testing.assert_array_equal(third, first)
+    assert not mirrored(0, False).any()
+    assert not mirrored(1, False).any()
 
 
 def test_class_weights_weigh_by_the_image_class():

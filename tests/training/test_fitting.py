@@ -38,6 +38,7 @@ def phases(seed: int = 1, **options):
         "optimizer": "adam",
         "learning_rate": 1e-2,
         "learning_rate_schedule": "cosine",
+        "weight_decay": 0.0,
         "warmup_epochs": 0.5,
         "label_smoothing": 0.1,
         "early_stopping": None,
@@ -50,7 +51,9 @@ def phases(seed: int = 1, **options):
                 layer.trainable = False
             for layer in model.layers[frozen:]:
                 layer.trainable = True
-            train = Batches(IMAGES[:30], LABELS[:30], 8, seed=5, shuffle=True, augmentation=True)
+            train = Batches(
+                IMAGES[:30], LABELS[:30], 8, seed=5, shuffle=True, augmentation="affine"
+            )
             validation = Batches(IMAGES[30:], LABELS[30:], 8)
             yield Phase(name=name, model=model, train=train, validation=validation, **settings)
 

@@ -19,6 +19,10 @@ def test_cosine_goes_down_to_zero():
     )
 
 
+def test_linear_goes_down_to_zero():
+    assert at(Schedule(2.0, "linear", 100), 0, 25, 100, 150) == pytest.approx([2, 1.5, 0, 0])
+
+
 def test_one_cycle_rises_for_a_quarter():
     schedule = Schedule(2.0, "one_cycle", 100)
     assert at(schedule, 0, 25, 62.5, 100) == pytest.approx([0, 2, 1, 0], abs=1e-6)

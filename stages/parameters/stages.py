@@ -1,0 +1,101 @@
+"""What each stage uses of the resolved parameters: data/params/<stage>.json."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from stages.runtime import files, paths
+
+
+class StageParameters(BaseModel):
+    """What one stage uses of the parameters: data/params/<stage>.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def read(cls) -> Any:
+        """Read the stage's own file, as the stage `params` wrote it."""
+        return cls.model_validate(files.read_json(cls.path()))
+
+    @classmethod
+    def path(cls) -> Path:
+        return paths.PARAMS / f"{cls.__name__.removesuffix('Parameters').lower()}.json"
+
+
+class DownloadParameters(StageParameters):
+    dataset: str
+
+
+class WeightsParameters(StageParameters):
+    """`pretrained_weights` is None where the model starts from nothing."""
+
+    pretrained_weights: str | None
+
+
+class PrepareParameters(StageParameters):
+    """`image_size` in pixels a side and `channels`; None keeps a named set's own."""
+
+    image_size: int | None
+    channels: int | None
+    validation_fraction: float
+    test_fraction: float
+    split_seed: int
+    normalization: str
+    unreadable: str
+
+
+class FeaturesParameters(StageParameters):
+    """`model` is None where no frozen base is to be run, and the rest then too."""
+
+    model: str | None
+    fine_tune_from: str | None = None
+    dtype: str | None = None
+    deterministic: bool | None = None
+    threads: int | None = None
+
+
+class TrainParameters(StageParameters):
+    """`dropout` has one rate for each place of the model."""
+
+    model: str
+    dropout: list[float]
+    activation: str
+    pretrained_weights: str | None
+    fine_tune_from: str | None
+    fine_tune_epochs: int | None
+    fine_tune_learning_rate: float | None
+    augmentation: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    learning_rate_schedule: str
+    weight_decay: float
+    warmup_epochs: float
+    label_smoothing: float
+    early_stopping: int | None
+    best_weights: bool
+    class_weights: bool
+    test_time_views: int
+    seed: int
+    dtype: str
+    deterministic: bool
+    threads: int
+
+
+class EvaluateParameters(StageParameters):
+    dtype: str
+    deterministic: bool
+    threads: int
+    explain_image: int
+
+
+STAGES: tuple[type[StageParameters], ...] = (
+    DownloadParameters,
+    WeightsParameters,
+    PrepareParameters,
+    FeaturesParameters,
+    TrainParameters,
+    EvaluateParameters,
+)
