@@ -1,11 +1,10 @@
 """The confusion matrix as a picture, and the confusions that happen most."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import PercentFormatter
@@ -14,6 +13,8 @@ from stages.figures import names, style
 
 NAMED = 30  # up to here every class has its name beside the matrix and a number in each cell
 DRAWN = 1000  # beyond this a pixel would have to hold several classes
+DARK = 0.408  # a cell's luminance up to which the number in it is white
+INK = "#262626"
 _SHARES = PowerNorm(0.5, vmin=0, vmax=1)  # square-root scale: a rare confusion is still seen
 
 
@@ -93,24 +94,25 @@ def _annotated(axes: Axes, values: np.ndarray, shares: bool) -> None:
         texts = np.vectorize(_percent, otypes=[object])(values)
     else:
         texts = np.vectorize(_number, otypes=[object])(values)
-    sns.heatmap(
-        values,
-        ax=axes,
-        annot=texts,
-        fmt="",
-        cmap="Blues",
-        norm=_SHARES if shares else PowerNorm(0.5, vmin=0, vmax=max(values.max(), 1)),
-        cbar=False,
-        linewidths=0.5,
-        linecolor="#eceef1",
-        xticklabels=False,
-        yticklabels=False,
-    )
+    norm = _SHARES if shares else PowerNorm(0.5, vmin=0, vmax=max(values.max(), 1))
+    cells = axes.pcolormesh(values, cmap="Blues", norm=norm, linewidth=0.5, edgecolor="#eceef1")
+    axes.set(xlim=(0, count), ylim=(count, 0), xticks=[], yticks=[])
+    for (row, column), text in np.ndenumerate(texts):
+        colour = "white" if _luminance(cells.to_rgba(values[row, column])[:3]) <= DARK else INK
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour)
     # A digit is 0.64 of its font's size wide: large numbers get smaller ones.
     cell = axes.figure.bbox.width / style.DPI * 72 * 0.75 / count
     largest = 9.5 if count <= 12 else 8
     for text in axes.texts:
         text.set_fontsize(min(largest, 0.85 * cell / (0.64 * max(len(text.get_text()), 2))))
+
+
+def _luminance(colour: Iterable[float]) -> float:
+    """The relative luminance (WCAG 2) of red, green and blue, all 0 to 1."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in colour
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _name_ticks(axes: Axes, labels: Sequence[str]) -> None:
