@@ -37,7 +37,7 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
     position = last_convolution(model)
     if position is None or not len(images):
         return heat
-    base = keras.Model(model.inputs[0], model.layers[position].output)
+    base = chain(model, 1, position + 1)
     head = _Scores(model, position + 1)
     for start in range(0, len(images), BATCH):
         maps = base(np.ascontiguousarray(images[start : start + BATCH]), training=False)

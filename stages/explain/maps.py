@@ -57,13 +57,14 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
     chosen = map_layers(model)[:count]
     if not chosen:
         return {}
-    # A mapping, for of a list with one output Keras gives the output itself.
-    outputs = {name: model.layers[position].output for name, position in chosen}
-    maps = keras.Model(model.inputs[0], outputs)(image[np.newaxis], training=False)
-    return {
-        name: keras.ops.convert_to_numpy(keras.ops.cast(maps[name][0], "float32"))
-        for name in outputs
-    }
+    wanted = {position: name for name, position in chosen}
+    values, maps = keras.ops.convert_to_tensor(image[np.newaxis]), {}
+    for position, layer in enumerate(model.layers[: max(wanted) + 1]):
+        values = layer(values, training=False) if position else values
+        if position in wanted:
+            found = keras.ops.cast(values[0], "float32")
+            maps[wanted[position]] = keras.ops.convert_to_numpy(found)
+    return maps
 
 
 def _is_convolution(layer: keras.layers.Layer) -> bool:

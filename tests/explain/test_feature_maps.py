@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from stages.errors import PipelineError
-from stages.explain import activations
-from stages.models.build import build_model
+from stages.explain import activations, grad_cam
+from stages.models.build import build_model, single_view
 
 MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
 
@@ -63,6 +63,18 @@ def test_vgg16_shows_its_first_eight_layers() -> None:
         *("block3_conv1", "block3_conv2"),
     ]
     assert list(activations(vgg, np.zeros((32, 32, 3), np.uint8), count=2))[-1] == "block1_conv2"
+
+
+def test_the_single_view_of_a_model_with_views_has_maps_and_heat() -> None:
+    fast = build_model("fast_cnn", (16, 16, 3), 3, normalization=MINMAX, views=6, mirror=True)
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    maps = activations(single_view(fast), image)
+    assert list(maps) == ["whitening", *(f"conv_{i}" for i in range(1, 7))]
+    expected = step_by_step(single_view(fast), image)
+    np.testing.assert_allclose(maps["whitening"], expected["whitening_gelu"], rtol=1e-5)
+    np.testing.assert_allclose(maps["conv_1"], expected["conv_1_gelu"], rtol=1e-5)
+    assert maps["conv_1"].shape == (7, 7, 64)
+    assert grad_cam(single_view(fast), image[np.newaxis]).shape == (1, 16, 16)
 
 
 def test_one_layer_alone(model, images) -> None:
