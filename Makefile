@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow verify lint audit ui sweep tune published published-quick compare register serve report lock clean
+.PHONY: help setup repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test-slow: setup ## run the slow tests too
 
 verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
 	@python -m stages.verify
+
+bench: setup ## measure the pipeline beside plain Keras (hours); goes on where it stopped
+	@python -m stages.bench
+
+bench-quick: setup ## the pipeline's ratios alone, in three minutes
+	@python -m stages.bench --quick
 
 lint: setup ## check the style and the types
 	@ruff format --check . && ruff check . && mypy

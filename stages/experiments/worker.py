@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,10 +109,13 @@ class Worker:
 
 
 def _last_words(log: Path, began: int) -> str:
-    """The line that says why a run failed: the stage's own, where DVC's stands below it."""
     with log.open("rb") as file:
         file.seek(began)
-        text = file.read().decode("utf-8", "replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return why(file.read().decode("utf-8", "replace").splitlines())
+
+
+def why(printed: Iterable[str]) -> str:
+    """The line that says why a run failed: the stage's own, where DVC's stands below it."""
+    lines = [line.strip() for line in printed if line.strip()]
     own = [line for line in lines if not line.startswith(("ERROR:", "Running stage", "> "))]
     return (own or lines or ["no message"])[-1]
