@@ -1,16 +1,23 @@
 """What many tests call: parameters changed, a stage run, a small prepared data set."""
 
+import contextlib
+import hashlib
+import importlib
+import io
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from ruamel.yaml import YAML
 
 from stages.runtime import files, paths
+from stages.runtime import stage as stage_runner
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -34,6 +41,53 @@ def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, **environment},
         timeout=300,
     )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended: exit status and what it printed, in lines."""
+
+    status: int
+    out: list[str]
+    error: list[str]
+
+
+def run_here(name: str) -> Outcome:
+    """Run a stage by its entry point in this process, in the current folder."""
+    module = importlib.import_module(f"stages.{name}")
+    out, error = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"stages.{name}"])
+        patch.setattr(stage_runner.signal, "signal", lambda *_: None)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            try:
+                stage_runner.run_stage(name, module.main, module.__doc__)
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+    lines = error.getvalue().replace("\r", "\n").splitlines()
+    lines = [line for line in lines if line and "/s]" not in line]  # without progress bars
+    return Outcome(status, out.getvalue().splitlines(), lines)
+
+
+def snapshot(*folders: Path) -> dict[str, str]:
+    """The digest of every file below the folders, locks and timings aside."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if not {"locks", "timings"} & set(path.parts) and path.parts[-1] != "resume"
+    }
+
+
+def refusal(stage: str) -> str:
+    """The one line with which a stage refuses what it is given: exit status 1, nothing on
+    standard output, and the tree as it was."""
+    before = snapshot(Path())
+    ended = run_here(stage)
+    assert (ended.status, ended.out) == (1, [])
+    assert len(ended.error) == 1
+    assert snapshot(Path()) == before
+    return ended.error[0].removeprefix(f"{stage}: ")
 
 
 def recorded_runs(root: Path) -> pd.DataFrame:

@@ -16,15 +16,14 @@ from tests.datasets.outs import (
     raw,
 )
 from tests.datasets.pictures import (
-    Outcome,
     class_folders,
     download,
     png,
-    snapshot,
     write_folder,
     write_tar,
     write_zip,
 )
+from tests.support import Outcome, snapshot
 
 PARTS = {
     **{f"train/{name}": data for name, data in class_folders().items()},

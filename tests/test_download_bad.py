@@ -15,11 +15,11 @@ from tests.datasets.pictures import (
     class_folders,
     download,
     png,
-    snapshot,
     write_folder,
     write_tar,
     write_zip,
 )
+from tests.support import snapshot
 
 
 def zip_with(name: str, data: bytes = b"x", mode: int = 0) -> Callable[[Path], Path]:

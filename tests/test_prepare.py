@@ -20,10 +20,10 @@ from tests.datasets.pictures import (
     pixels,
     png,
     prepare,
-    snapshot,
     write_folder,
     write_zip,
 )
+from tests.support import snapshot
 
 
 def test_mnist_5k_as_a_process(workspace: Path) -> None:

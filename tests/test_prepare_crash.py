@@ -21,11 +21,11 @@ from tests.datasets.pictures import (
     download,
     png,
     prepare,
-    snapshot,
     without_record,
     write_folder,
     write_zip,
 )
+from tests.support import snapshot
 
 KILL = """
 import os, signal

@@ -17,9 +17,9 @@ from tests.datasets.pictures import (
     encoded,
     png,
     prepare,
-    snapshot,
     write_folder,
 )
+from tests.support import snapshot
 
 ACCEPTED = {
     "palette.png": Image.new("P", (3, 3)),

@@ -1,25 +1,20 @@
 """Small pictures, folders and archives of them, and what a stage did with them."""
 
-import contextlib
-import hashlib
-import importlib
 import io
 import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from stages.datasets.tree import Tree
 from stages.parameters.stages import DownloadParameters, PrepareParameters
 from stages.runtime import files
-from stages.runtime import stage as runtime
+from tests.support import Outcome, run_here
 
 Files = Mapping[str, bytes]
 
@@ -88,32 +83,6 @@ def add_to_tar(archive: tarfile.TarFile, name: str, data: bytes = b"", **fields:
     archive.addfile(member, io.BytesIO(data))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a stage ended: exit status and what it printed, in lines."""
-
-    status: int
-    out: list[str]
-    error: list[str]
-
-
-def run(name: str) -> Outcome:
-    """Run a stage by its entry point in this process, in the current folder."""
-    module = importlib.import_module(f"stages.{name}")
-    out, error = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"stages.{name}"])
-        patch.setattr(runtime.signal, "signal", lambda *_: None)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-            try:
-                runtime.run_stage(name, module.main, module.__doc__)
-            except SystemExit as ended:
-                status = int(ended.code or 0)
-    lines = error.getvalue().replace("\r", "\n").splitlines()
-    lines = [line for line in lines if line and "/s]" not in line]  # without progress bars
-    return Outcome(status, out.getvalue().splitlines(), lines)
-
-
 def without_record(name: str) -> list[str]:
     """The command of a stage whose failure is not recorded: MLflow takes seconds to import."""
     script = (
@@ -127,7 +96,7 @@ def without_record(name: str) -> list[str]:
 def download(dataset: str | Path) -> Outcome:
     """The stage `download` on a data set."""
     files.write_json(DownloadParameters.path(), {"dataset": str(dataset)})
-    return run("download")
+    return run_here("download")
 
 
 def prepare(**changes: Any) -> Outcome:
@@ -142,17 +111,7 @@ def prepare(**changes: Any) -> Outcome:
         "unreadable": "error",
     }
     files.write_json(PrepareParameters.path(), parameters | changes)
-    return run("prepare")
-
-
-def snapshot(*folders: Path) -> dict[str, str]:
-    """The digest of every file below the folders, locks and timings aside."""
-    return {
-        str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if not {"locks", "timings"} & set(path.parts) and path.parts[-1] != "resume"
-    }
+    return run_here("prepare")
 
 
 PICTURES = {"cat/1.png": png(1), "dog/1.png": png(2), "notes.txt": b"hello"}

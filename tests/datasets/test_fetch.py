@@ -15,8 +15,12 @@ from stages.errors import PipelineError
 from stages.runtime.paths import RAW
 from tests.datasets.conftest import Published
 from tests.datasets.official import cifar10_file, descriptors, md5
-from tests.datasets.pictures import download, prepare, snapshot
+from tests.datasets.pictures import (
+    download,
+    prepare,
+)
 from tests.datasets.server import Server, serve
+from tests.support import snapshot
 
 IMAGES = "train-images-idx3-ubyte.gz"
 

@@ -12,8 +12,11 @@ from stages.runtime.paths import RAW
 from tests.datasets import server as faults
 from tests.datasets.conftest import Published
 from tests.datasets.official import md5
-from tests.datasets.pictures import download, snapshot
+from tests.datasets.pictures import (
+    download,
+)
 from tests.datasets.server import Server, serve
+from tests.support import snapshot
 
 IMAGES = "train-images-idx3-ubyte.gz"
 

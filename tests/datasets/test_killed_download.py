@@ -21,11 +21,11 @@ from tests.datasets.pictures import (
     class_folders,
     download,
     png,
-    snapshot,
     without_record,
     write_folder,
 )
 from tests.datasets.server import Server, stalled
+from tests.support import snapshot
 
 
 def start(**environment: str) -> subprocess.Popen[bytes]:

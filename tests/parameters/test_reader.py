@@ -9,20 +9,16 @@ from ruamel.yaml import YAML
 
 from stages.errors import PipelineError
 from stages.parameters.reader import read_parameters
+from tests import support
 from tests.support import REPOSITORY, set_parameters
 
 DEFAULT = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
 
 
 def refusal(text: str | bytes) -> str:
-    """The one line that a params.yaml with this content gets."""
-    path = Path("params.yaml")
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(PipelineError) as error:
-        read_parameters(path)
-    message = str(error.value)
-    assert "\n" not in message
-    return message
+    """The one line with which the stage refuses a params.yaml of this content."""
+    Path("params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return support.refusal("params")
 
 
 def changed(key: str, value: str) -> str:
@@ -121,8 +117,8 @@ class TestRefused:
 
     def test_no_file(self):
         Path("params.yaml").unlink()
-        with pytest.raises(PipelineError, match=r"^params.yaml: not found in /"):
-            read_parameters(Path("params.yaml"))
+        line = support.refusal("params")
+        assert line.startswith(f"params.yaml: not found in {Path.cwd()}")
 
 
 @pytest.mark.usefixtures("workspace")

@@ -7,7 +7,7 @@ import pytest
 from stages.errors import PipelineError
 from stages.parameters.reader import read_parameters
 from stages.parameters.resolve import cut, resolve
-from tests.support import set_parameters
+from tests.support import refusal, set_parameters
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -126,9 +126,8 @@ def test_ones_own_images_get_the_published_size(tmp_path):
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(changes, line):
-    with pytest.raises(PipelineError) as error:
-        resolved(**changes)
-    assert str(error.value) == line
+    set_parameters(**changes)
+    assert refusal("params") == line
 
 
 def test_a_wrong_layer_gets_the_list_of_the_right_ones():
