@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from stages.evaluation.scores import both_columns, score
@@ -50,6 +52,24 @@ def test_as_scikit_learn_has_it():
     assert scores.summary["top_5"] == pytest.approx(
         metrics.top_k_accuracy_score(true, probabilities, k=5, labels=range(20))
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_each_class_bit_by_bit_as_scikit_learn_has_it(data):
+    classes = data.draw(st.integers(2, 12))
+    pair = st.tuples(st.integers(0, classes - 1), st.integers(0, classes - 1))
+    true, predicted = np.array(data.draw(st.lists(pair, min_size=1, max_size=40))).T
+    scores = score(one_hot(true, classes), one_hot(predicted, classes))
+    every = list(range(classes))
+    expected = metrics.precision_recall_fscore_support(
+        true, predicted, labels=every, zero_division=0
+    )
+    assert scores.classes == list(zip(*map(np.ndarray.tolist, expected), strict=True))
+    np.testing.assert_array_equal(
+        scores.confusion, metrics.confusion_matrix(true, predicted, labels=every)
+    )
+    assert scores.confusion.dtype == np.int64
 
 
 def test_one_unit_is_two_columns():
