@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.errors import PipelineError
-from stages.serving import process, registry, trained
-from stages.tracking import store
+from stages.serving import registry, trained
+from stages.tracking import server, store
 
 PORT = 5001
 
@@ -28,14 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     given = parser.parse_args(arguments)
-    port = process.free_port(given.port, PORT)
+    port = server.free_port(given.port, PORT)
     opened = trained.open_store()
     name = given.dataset or registry.registered_dataset(opened)
     version = trained.registered(opened, name, registry.ALIAS)
     # The version, not the alias: what is served does not change under the client's hands.
     model = f"models:/{version.name}/{version.version}"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model]
-    command += ["--env-manager", "local", "--host", process.HOST, "--port", str(port)]
+    command += ["--env-manager", "local", "--host", server.HOST, "--port", str(port)]
     environment = {
         # MLflow finds uvicorn there, in an environment that is not activated.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    address = f"http://{process.HOST}:{port}"
+    address = f"http://{server.HOST}:{port}"
 
     def ready() -> None:
         print(f"serve: {name} version {version.version} answers at {address}/invocations")
         print(f"serve: {curl(address)}")
         print("serve: Ctrl-C ends it", flush=True)
 
-    process.serve(command, environment, f"{address}/ping", ready)
+    server.serve(command, environment, f"{address}/ping", ready)
 
 
 def curl(address: str, image: str = "photo.jpg") -> str:

@@ -107,8 +107,8 @@ def test_no_port(workspace, port):
 
 
 def test_a_server_that_ends_by_itself_is_one_line(workspace):
-    from stages.serving import process
+    from stages.tracking import server
 
     command = [sys.executable, "-c", "import sys; sys.exit('no such model')"]
     with pytest.raises(PipelineError, match=r"^the server ended: no such model$"):
-        process.serve(command, {}, "http://127.0.0.1:9/ping", lambda: None)
+        server.serve(command, {}, "http://127.0.0.1:9/ping", lambda: None)

@@ -86,8 +86,10 @@ def origin_tags() -> dict[str, str]:
 
 
 def workspace_kind() -> str:
-    """Where DVC runs this: workspace, temp (`dvc exp run --temp`) or queue."""
+    """Where DVC runs this: workspace, sweep, temp (`dvc exp run --temp`) or queue."""
     here, exps = Path.cwd().resolve(), paths.root() / ".dvc" / "tmp" / "exps"
+    if here.is_relative_to(paths.root() / ".state" / "sweeps"):
+        return "sweep"
     if not here.is_relative_to(exps):
         return "workspace"
     return "temp" if "standalone" in here.relative_to(exps).parts else "queue"

@@ -77,6 +77,7 @@ def test_git_leaves_the_index_alone(repository):
     ("folder", "kind"),
     [
         (".", "workspace"),
+        (".state/sweeps/example/worker-0", "sweep"),
         (".dvc/tmp/exps/standalone/tmpabc", "temp"),
         (".dvc/tmp/exps/tmpabc", "queue"),
     ],

@@ -14,7 +14,7 @@ from stages.errors import PipelineError
 from stages.tracking.wording import without_credentials
 
 HOST = "127.0.0.1"
-START_SECONDS = 180  # the model server imports TensorFlow
+START_SECONDS = 180  # the model server imports TensorFlow, MLflow's own takes 11 to 27
 PORTS_TRIED = 100
 
 
@@ -35,7 +35,9 @@ def free_port(wanted: int | None, first: int) -> int:
                     raise PipelineError(f"--port: {port}: {error.strerror}; leave it out") from None
             except OverflowError:
                 raise PipelineError(f"--port: {port}: expected 1 to 65535") from None
-    raise PipelineError(f"no free port from {first} to {first + PORTS_TRIED - 1}; name one: --port")
+    raise PipelineError(
+        f"no free port from {first} to {first + PORTS_TRIED - 1}; give one by --port"
+    )
 
 
 def serve(
