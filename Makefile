@@ -24,6 +24,7 @@ setup: ## make .venv with the locked requirements (TENSORFLOW=gpu for a GPU)
 	@test -f .dvc/plots.html || python -m stages.figures.dvc_plots
 
 repro: setup ## run the pipeline as params.yaml says: train, score, report
+	@python -m stages.runtime.mend
 	@dvc repro
 	@python -m stages.summary
 
