@@ -26,7 +26,7 @@ workspaces:
 pairs:
   - name: toy
     about: a toy beside nothing
-    quick: true
+    quick: 1
     workspace: toy
     overrides: {epochs: 2}
     rounds: 2
@@ -57,6 +57,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def journal(repository: Path) -> list[Record]:
     return Journal(repository / ".state/benchmark/journal.jsonl").read()
+
+
+def working_in(folder: Path) -> list[int]:
+    """The processes whose current folder is this one, or below it."""
+    found = psutil.process_iter(["cwd"])
+    return [each.pid for each in found if (each.info["cwd"] or "").startswith(str(folder))]
 
 
 def record(variant: str, number: int, seconds: float, **more: object) -> Record:
@@ -163,6 +169,21 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     before = journal(repository)
     assert [(each.variant, each.round) for each in before] == [("A", 1), ("B", 1)]
 
+    process = subprocess.Popen(
+        command("bench", "--file", "pairs.yaml"), env=slow, stdout=log, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 100
+    while "2 of 4 are measured already" not in (repository / "bench.log").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(4)  # what the killed one has left alive is ended, and the third runs
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == b"bench: stopped; the same command goes on from here\n"
+    assert not working_in(repository / ".state")
+    assert journal(repository) == before
+
     result = run("bench", "--file", "pairs.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "bench: toy: 2 of 4 are measured already\n" in result.stdout
@@ -175,10 +196,9 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     found = json.loads((repository / "reports/benchmark.json").read_text())
     assert found["pairs"]["toy"]["variants"]["B"]["accuracy"] == [0.542, 0.543]
     assert str(repository) not in json.dumps(found)
-    # Nothing is left but the journal, the logs and the result; no process either.
+    # Nothing is left but the journal, the logs and the result.
     assert not list((repository / ".state/benchmark/workspaces").iterdir())
-    here = [p.info["cwd"] or "" for p in psutil.process_iter(["cwd"])]
-    assert not [folder for folder in here if folder.startswith(str(repository / ".state"))]
+    assert not working_in(repository / ".state")
 
     # A change of the code is measured anew, a change of a text is not.
     (repository / "notes.md").write_text("a note\n")
@@ -193,7 +213,8 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     git(repository, "commit", "--quiet", "--all", "-m", "other code")
     result = run("bench", "--file", "pairs.yaml", "--quick")
     assert "are measured already" not in result.stdout
-    assert "[1/4] A: " in result.stdout
+    assert "[1/2] A: " in result.stdout
+    assert "[2/2] B: " in result.stdout
     assert (repository / ".state/benchmark/benchmark.json").exists()
 
 
@@ -214,9 +235,8 @@ def test_the_plain_script_finds_what_the_pipeline_finds(tmp_path, monkeypatch):
     """The quick pair with a tiny budget. One batch holds all images and nothing is
     dropped, so that their order does not matter: the losses are then the same."""
     text = (REPOSITORY / "experiments/benchmark.yaml").read_text()
-    text = text.replace("rounds: 3", "rounds: 1")
     text = text.replace("{dataset: mnist_5k}", "{dataset: digits}").replace(
-        "{model: two_block_cnn, epochs: 10}\n    rounds: 2",
+        "{model: two_block_cnn, epochs: 10}\n    rounds: 3",
         "{model: two_block_cnn, epochs: 4, batch_size: 2048, dropout: [0, 0]}\n    rounds: 1",
     )
     repository = Repository(tmp_path / "repository")

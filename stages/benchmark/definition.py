@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Pair:
-    """Variants that are measured in turn in one workspace, and what is hoped of them."""
+    """Variants that are measured in turn in one workspace, and what is hoped of them.
+
+    `quick` is how many of the rounds `make bench-quick` measures.
+    """
 
     name: str
     about: str
-    quick: bool
+    quick: int
     workspace: str
     overrides: dict[str, Any]
     rounds: int
@@ -104,7 +107,7 @@ def read_definition(path: Path) -> Definition:
 
 
 def chosen(pairs: Sequence[Pair], only: Sequence[str], quick: bool) -> list[Pair]:
-    """The pairs of these names, else all, or all quick ones.
+    """The pairs of these names, else all; with `quick` the quick ones, with fewer rounds.
 
     Raises:
         PipelineError: there is no pair of such a name.
@@ -113,7 +116,10 @@ def chosen(pairs: Sequence[Pair], only: Sequence[str], quick: bool) -> list[Pair
     for name in only:
         if name not in names:
             raise PipelineError(f"--only: {name}: no such pair{did_you_mean(name, names)}")
-    return [pair for pair in pairs if (pair.name in only if only else pair.quick or not quick)]
+    wanted = [pair for pair in pairs if not only or pair.name in only]
+    if quick:
+        wanted = [replace(pair, rounds=pair.quick) for pair in wanted if pair.quick]
+    return wanted
 
 
 def filled_in(where: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,14 +156,15 @@ def _pair(where: str, entry: dict[str, Any], workspaces: Mapping[str, Any]) -> P
     ]
     names = [variant.name for variant in variants]
     _check_once(f"{where}: variants", names)
+    rounds = whole(f"{where}: rounds", entry["rounds"], 1)
     goals = listing(f"{where}: goals", entry["goals"]) if "goals" in entry else []
     return Pair(
         name=name,
         about=str(entry["about"]),
-        quick=bool(entry.get("quick")),
+        quick=min(whole(f"{where}: quick", entry.get("quick", 0), 0), rounds),
         workspace=entry["workspace"],
         overrides=dict(mapping(f"{where}: overrides", entry.get("overrides") or {})),
-        rounds=whole(f"{where}: rounds", entry["rounds"], 1),
+        rounds=rounds,
         variants=tuple(variants),
         goals=tuple(_goal(f"{where}: goals", mapping(f"{where}: goals", g), names) for g in goals),
     )
