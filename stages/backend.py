@@ -5,12 +5,18 @@ KERAS_BACKEND=jax or =torch differs from one with TensorFlow in this file only.
 """
 
 import contextlib
+import importlib.util
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from stages.errors import PipelineError, did_you_mean
+
+# Keras' backends that have gradients, each by the name of its package.
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
@@ -20,11 +26,13 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     processors with the same flags and with the same number of `threads`: another
     number of threads splits the sums another way. Inter-op parallelism stays
     TensorFlow's own, for it does not change a sum.
+
+    Raises:
+        PipelineError: KERAS_BACKEND names no backend, or one that is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if deterministic:
-        os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ["KERAS_BACKEND"] = chosen()
+    _set_environment(backend, threads, deterministic)
     with _silent_stderr():
         import keras
 
@@ -36,13 +44,51 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         if deterministic:
             tf.config.experimental.enable_op_determinism()
+    elif backend == "jax":
+        import jax
+
+        # Where there is no GPU its plugin for CUDA says so in a traceback, and goes on without.
+        with contextlib.nullcontext() if _has_nvidia() else _silent_stderr():
+            jax.devices()
     elif backend == "torch":
         import torch
 
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
-    keras.utils.set_random_seed(seed)
+    with _silent_stderr():  # beside another backend TensorFlow is imported here, to be seeded too
+        keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(dtype)
+
+
+def chosen() -> str:
+    """The backend that KERAS_BACKEND names: TensorFlow where it is not set or empty.
+
+    Raises:
+        PipelineError: there is no such backend, or it is not installed.
+    """
+    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if name not in BACKENDS:
+        raise PipelineError(f"KERAS_BACKEND: {name}: unknown{did_you_mean(name, BACKENDS)}")
+    if importlib.util.find_spec(name) is None:
+        how = "" if name == BACKENDS[0] else f" EXTRA={name}"
+        raise PipelineError(f"KERAS_BACKEND: {name} is not installed; type `make setup{how}`")
+    return name
+
+
+def _set_environment(backend: str, threads: int, deterministic: bool) -> None:
+    """Set what a backend reads from the environment, once, when it is imported."""
+    if deterministic:
+        os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+        # cuBLAS is deterministic with a workspace of its own, and PyTorch insists on it.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if backend != "jax":
+        return
+    os.environ["NPROC"] = str(threads)  # the size of XLA's thread pool; it has no other setting
+    # Else it takes three quarters of a GPU's memory at once, and no second run has room.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if deterministic and "xla_gpu_deterministic_ops" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".lstrip()
 
 
 def gradient(function: Callable[[Any], Any], inputs: Any) -> Any:
@@ -72,11 +118,32 @@ def gradient(function: Callable[[Any], Any], inputs: Any) -> Any:
     raise NotImplementedError(f"no gradients with KERAS_BACKEND={backend}")
 
 
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Make what an epoch draws at random a function of the seed and the epoch.
+
+    With PyTorch Keras draws dropout from the device's own generator, which no
+    checkpoint holds. With the others the draws come from the layers' variables.
+    """
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import numpy as np
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+
+
+def _has_nvidia() -> bool:
+    """Whether there is a driver for an NVIDIA GPU, on Linux or below Windows."""
+    return any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))
+
+
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """No lines of TensorFlow's C++ while it is imported: it has not read its log level yet.
+    """Nothing on standard error, C++ included: TensorFlow's while it is imported, for it
+    has not read its log level yet, and JAX's of a GPU that is not there.
 
-    An import that fails raises as ever.
+    What fails raises as ever.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -50,7 +50,7 @@ class Batches(keras.utils.PyDataset):
         self._inputs = inputs
         self._labels = labels
         self._batch_size = batch_size
-        self._seed = seed
+        self.seed = seed
         self._shuffle = shuffle
         self._augmentation = augmentation
         self._mirror = mirror
@@ -74,12 +74,12 @@ class Batches(keras.utils.PyDataset):
         return inputs, targets, self._class_weights[labels.argmax(axis=1)]
 
     def _augmented(self, images: np.ndarray, rows: slice | np.ndarray, batch: int) -> np.ndarray:
-        generator = np.random.default_rng([self._seed, self.epoch, batch])
+        generator = np.random.default_rng([self.seed, self.epoch, batch])
         if self._augmentation == "affine":
             return augmentation.affine(images, generator, self._mirror)
         mirrored = np.zeros(len(images), bool)
         if self._mirror:
-            first = np.random.default_rng([self._seed, 0, 0]).random(len(self._labels)) < 0.5
+            first = np.random.default_rng([self.seed, 0, 0]).random(len(self._labels)) < 0.5
             mirrored = first[rows] ^ bool(self.epoch % 2)
         return augmentation.translate(images, generator, mirrored)
 
@@ -87,7 +87,7 @@ class Batches(keras.utils.PyDataset):
         epoch, order = self._order
         if epoch != self.epoch:
             epoch = self.epoch
-            order = np.random.default_rng([self._seed, epoch]).permutation(len(self._labels))
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(self._labels))
             self._order = (epoch, order)
         return order
 

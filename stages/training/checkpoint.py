@@ -5,7 +5,8 @@ model (weights, moving averages, the random state of dropout) and of the
 optimizer (with its step, on which the learning rate depends), and as JSON the
 phase, the history and the MLflow run. The order of the batches and their
 augmentation follow from the seed and the epoch (`stages.training.batches`),
-early stopping and the best epoch from the history (`stages.training.fitting`).
+as PyTorch's dropout does, which has no variable (`stages.backend`); early
+stopping and the best epoch from the history (`stages.training.fitting`).
 """
 
 import json

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from stages import backend
 from stages.errors import PipelineError
 from stages.runtime.stage import say
 from stages.training import checkpoint, schedules
@@ -141,6 +142,7 @@ class _Keeper(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._phase.train.epoch = epoch
+        backend.seed_epoch(self._phase.train.seed, epoch)
         self._start = time.perf_counter()
         # Seven digits are all that a float32 has: 2e-05, not 1.9999999494757503e-05.
         self._rate = float(f"{float(self.model.optimizer.learning_rate):.7g}")

@@ -149,7 +149,7 @@ def test_gradient_is_that_of_the_function() -> None:
 @pytest.mark.parametrize("name", ["jax", "torch"])
 def test_other_backends_give_the_same_map(name: str) -> None:
     if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed (pip install '.[{name}]')")
+        pytest.skip(f"{name} is not installed: make setup EXTRA={name}")
     code = (
         "import numpy as np\n"
         "from tests.explain.test_grad_cam import pass_through, set_output\n"
