@@ -1,13 +1,13 @@
 # `make` alone lists the targets. The first of them that needs it makes .venv.
 
 PYTHON ?= python3
-# The lock of requirements to install: cpu, or gpu (`make setup TENSORFLOW=gpu`).
-TENSORFLOW ?= cpu
-LOCK := requirements/$(TENSORFLOW).lock
 # How many experiments a sweep or a search runs at a time.
 JOBS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
+# The lock of requirements to install: cpu, gpu (`make setup TENSORFLOW=gpu`), or cpu with
+# another backend (EXTRA=jax, EXTRA=torch). What .venv was made of stands until another is named.
+LOCK := requirements/$(or $(EXTRA),$(TENSORFLOW),$(shell cat $(VENV)/.requirements 2>/dev/null),cpu).lock
 # Every recipe sees the environment as if it were activated, and no telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
@@ -19,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with the locked requirements (TENSORFLOW=gpu for a GPU)
+setup: ## make .venv with the locked requirements (TENSORFLOW=gpu, EXTRA=jax, EXTRA=torch)
 	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
 	@test -f .dvc/plots.html || python -m stages.figures.dvc_plots
 
@@ -78,8 +78,9 @@ report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
 
 lock: ## write the locks of requirements anew (needs uv)
-	@for kind in cpu gpu; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra $$kind --extra dev pyproject.toml -o requirements/$$kind.lock || exit 1; done
+	@compile='uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml'; \
+		for kind in cpu gpu; do $$compile --extra $$kind -o requirements/$$kind.lock || exit 1; done; \
+		for kind in jax torch; do $$compile --extra cpu --extra $$kind -c requirements/cpu.lock -o requirements/$$kind.lock || exit 1; done
 
 clean: ## remove the environment and what the tools have cached; data, runs and reports stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
