@@ -86,7 +86,11 @@ def _run(run: Run, class_lists: list[list[str]], settings: dict[str, int]) -> di
         "parameters": {name: shown(value) for name, value in run.parameters.items()},
         "metrics": {
             name: _short(value)
-            for name, value in {**run.metrics, "val_accuracy": run.validation_accuracy}.items()
+            for name, value in {
+                **run.metrics,
+                "val_accuracy": run.validation_accuracy,
+                "gap": run.gap,
+            }.items()
         },
         "history": history,
         "kept": None if epoch is None else epoch + 1,

@@ -83,7 +83,20 @@ class Run:
     @property
     def validation_accuracy(self) -> float | None:
         """That of the model as it was saved; None without a validation part."""
-        epoch, column = self.kept_epoch, self.results.history.get("val_accuracy")
+        return self._kept("val_accuracy")
+
+    @property
+    def gap(self) -> float | None:
+        """How much better the training images are told apart than the validation images.
+
+        Accuracies of the kept epoch, the first of them with dropout and
+        augmentation; None without a validation part.
+        """
+        train, validation = self._kept("accuracy"), self._kept("val_accuracy")
+        return None if train is None or validation is None else train - validation
+
+    def _kept(self, name: str) -> float | None:
+        epoch, column = self.kept_epoch, self.results.history.get(name)
         return column[epoch] if column and epoch is not None else None
 
 

@@ -43,7 +43,12 @@ def test_what_the_page_holds_is_what_was_measured(workspace):
     assert data["differing"] == ["seed"]
     assert data["same"] == {"dataset": "photos.zip", "epochs": "3"}
     assert first["setting"] == second["setting"]
-    assert first["metrics"] == {"test_accuracy": 0.7, "test_loss": None, "val_accuracy": 0.6}
+    assert first["metrics"] == {
+        "test_accuracy": 0.7,
+        "test_loss": None,
+        "val_accuracy": 0.6,
+        "gap": 0.1,
+    }
     assert first["history"]["val_accuracy"] == [0.4, 0.5, 0.6]
     assert first["kept"] == 3
     packed = np.frombuffer(base64.b64decode(first["outcome"]["right"]), "uint8")

@@ -80,4 +80,8 @@ def test_the_validation_accuracy_is_of_the_weights_that_were_kept():
     history["phase_number"] = [0, 0, 1]
     assert run(history, "true").validation_accuracy == 0.8
     assert run({"loss": [1.0]}).validation_accuracy is None
+    assert run({"loss": [1.0], "accuracy": [0.5]}).gap is None
+    with_train = {**history, "accuracy": [0.75, 0.875, 1.0], "phase_number": [0, 0, 0]}
+    assert run(with_train).gap == pytest.approx(0.2)
+    assert run(with_train, "true").gap == pytest.approx(-0.025)
     assert run({}).validation_accuracy is None

@@ -76,6 +76,7 @@ function facts(first, second) {
       line("test accuracy", ...number("test_accuracy")),
       line("test loss", ...number("test_loss")),
       line("validation accuracy", ...number("val_accuracy")),
+      line("training accuracy above it", ...number("gap")),
       line("training", ...number("train_seconds", 0).map((text) => `${text} s`)),
       line("brought back by", back(first), back(second))),
   );

@@ -5,6 +5,7 @@ const COLUMNS = [
   metric("test_accuracy", "test accuracy"),
   { key: "seeds", title: "over seeds", kind: "number", value: (row) => row.overSeeds.mean, text: seedsText },
   metric("val_accuracy", "validation accuracy"),
+  metric("gap", "train − validation"),
   ...differing.map((name) => ({
     key: name, title: name, kind: "parameter", value: (row) => row.parameters[name] ?? "–",
   })),
