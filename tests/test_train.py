@@ -74,6 +74,26 @@ def test_the_same_parameters_give_the_same_bytes_and_others_do_not():
     assert digests[0][0] != digests[2][0]
 
 
+def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
+    ready(model="fast_cnn", epochs=2, batch_size=20)
+    write_prepared(size=12, channels=3)
+    out = train()
+    assert "Epoch 2/2" in out
+    from stages.models import saving
+    from stages.models.build import single_view
+
+    model = saving.load_model(MODEL)
+    kernel = np.asarray(model.get_layer("whitening").kernel)
+    assert kernel[..., :12].tolist() == (-kernel[..., 12:]).tolist()  # fitted, not trained
+    images = np.load(paths.PREPARED / "test_images.npy")
+    one, six = (m.predict(images, verbose=0) for m in (single_view(model), model))
+    assert one.shape == six.shape == (30, 3)
+    assert abs(one - six).max() > 1e-4
+    assert run_stage("evaluate").returncode == 0
+    predictions = pd.read_csv(paths.REPORTS / "predictions.csv")
+    np.testing.assert_allclose(predictions[[f"p_class {i}" for i in range(3)]], six, atol=1e-5)
+
+
 def test_without_a_validation_part_there_is_no_validation_curve():
     ready(epochs=1, validation_fraction=0)
     write_prepared(counts=(60, 0, 30))

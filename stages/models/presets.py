@@ -205,7 +205,6 @@ PRESETS: dict[str, Preset] = {
             augmentation="translate",
             test_time_views=6,
             normalization="standard",
-            activation="gelu",
         ),
     ),
     "vgg16": Preset(
