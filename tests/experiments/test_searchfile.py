@@ -58,7 +58,7 @@ WRONG = [
     (
         "adam, null",
         "adam, adamw",
-        "space: optimizer: input should be 'adam', 'rmsprop' or 'sgd', not 'adamw'",
+        "space: optimizer: input should be 'adam', 'rmsprop', 'sgd' or 'muon', not 'adamw'",
     ),
     (
         "{epochs: 2}",

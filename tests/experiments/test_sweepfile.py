@@ -138,7 +138,7 @@ def test_the_written_params_keep_their_comments_and_give_the_values_back(base: B
     )
     text = base.written(values)
     assert parameters_of(text) == values
-    assert "# adam, rmsprop, sgd\n" in text
+    assert "# adam, rmsprop, sgd, or muon, for few epochs of large batches.\n" in text
     assert base.written(base.values) == base.text
 
 
