@@ -58,7 +58,7 @@ def test_vgg16_as_published():
 
 def test_fast_cnn_as_published():
     values = resolved(model="fast_cnn", epochs=None)
-    assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 2000, "muon")
+    assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
     assert values["learning_rate_schedule"] == "linear"
     assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)
     assert (values["label_smoothing"], values["weight_decay"]) == (0.2, 0.11)
