@@ -24,8 +24,9 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
 
     With `deterministic`, the same seed gives the same weights, bit by bit, on
     processors with the same flags and with the same number of `threads`: another
-    number of threads splits the sums another way. Inter-op parallelism stays
-    TensorFlow's own, for it does not change a sum.
+    number of threads splits the sums another way. So many operations run beside
+    each other, too, which changes no sum: TensorFlow's two gradients of a
+    convolution fill the cores better together.
 
     Raises:
         PipelineError: KERAS_BACKEND names no backend, or one that is not installed.

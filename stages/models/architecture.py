@@ -63,8 +63,8 @@ class Whitening:
     """A frozen 2×2 convolution of stride 1 that makes patches of pixels uncorrelated.
 
     It has two filters, one of each sign, for every number of a patch, fitted
-    on the training images (`stages.models.whitening`), then a bias that is
-    trained and the activation.
+    on the training images (`stages.models.whitening`), and the activation. There
+    is no bias to train, so that no gradient has to reach the largest maps.
     """
 
     kernel: int = 2
@@ -78,7 +78,7 @@ class Whitening:
 
     def parameters(self, shape: Shape, pieces: int) -> int:
         numbers = self.kernel**2 * shape[2]
-        return (numbers + 1) * 2 * numbers
+        return 2 * numbers**2
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,7 @@ def _layers(
                     trainable=False,
                     name=layer.name,
                 )
-                result += [kernel, layers.Bias(name=f"{layer.name}_bias")]
-                result += _activation(layer, activation)
+                result += [kernel, *_activation(layer, activation)]
             case architecture.ConvBatchNorm():
                 result += _normalized(layer, activation)
             case architecture.GlobalPool():

@@ -66,20 +66,6 @@ class ImageNetMeans(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="stages")
-class Bias(keras.layers.Layer):
-    """A number for each channel, trained, that is added: (…, c) to (…, c)."""
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.bias = self.add_weight((input_shape[-1],), initializer="zeros", name="offset")
-
-    def call(self, inputs: Any) -> Any:
-        return inputs + keras.ops.cast(self.bias, inputs.dtype)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-
-@keras.saving.register_keras_serializable(package="stages")
 class IdentityConvolution(keras.initializers.Initializer):
     """The first filters hand their channel on; the others are small random numbers.
 

@@ -200,7 +200,9 @@ PRESETS: dict[str, Preset] = {
             epochs=8,
             batch_size=500,
             optimizer="muon",
-            learning_rate=0.24,
+            # Half of airbench's, whose batches are four times as large: 0.851 validation in
+            # place of 0.845, three epochs of 45,000 CIFAR-10 images at 24 pixels, one seed.
+            learning_rate=0.12,
             learning_rate_schedule="linear",
             weight_decay=0.11,
             label_smoothing=0.2,

@@ -12,9 +12,7 @@ ROTATION = 20.0  # degrees, either way
 SHIFT = 0.1  # of the image's height and width, either way
 SHEAR = 0.1  # of x by y, either way
 ZOOM = 0.1  # from 1 − ZOOM to 1 + ZOOM
-
-
-TRANSLATION = 2 / 32  # of the image's height and width, either way, in whole pixels
+TRANSLATION = 2 / 32  # of the image's height and width, either way, in whole pixels, of `translate`
 
 
 def translate(
@@ -35,9 +33,12 @@ def translate(
     down, right = (generator.integers(0, 2 * size + 1, len(images)) for size in most)
     edges = ((0, 0), (most[0], most[0]), (most[1], most[1]), (0, 0))
     padded = np.pad(images, edges, "reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    moved = np.moveaxis(windows[np.arange(len(images)), down, right], 1, -1)
-    return np.where(mirrored[:, None, None, None], moved[:, :, ::-1], moved)
+    moved = np.empty_like(images)
+    # A copy an image: three to four times as fast as one fancy index into all windows.
+    for image, (top, left, turned) in enumerate(zip(down, right, mirrored, strict=True)):
+        window = padded[image, top : top + height, left : left + width]
+        moved[image] = window[:, ::-1] if turned else window
+    return moved
 
 
 def affine(images: np.ndarray, generator: np.random.Generator, mirror: bool) -> np.ndarray:

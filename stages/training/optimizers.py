@@ -62,7 +62,7 @@ class Muon(keras.optimizers.Optimizer):
         self.assign_sub(variable, rate * self._shares[index] * step)
 
     def _share(self, variable: Any) -> float:
-        if variable.path.endswith(("beta", "offset")):
+        if variable.path.endswith("beta"):
             return self.OFFSETS
         return self.DENSE if len(variable.shape) > 1 else self.BIASES
 

