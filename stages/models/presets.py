@@ -189,8 +189,9 @@ PRESETS: dict[str, Preset] = {
             Whitening(),
             ConvBatchNorm(64, pool=True),
             ConvBatchNorm(64),
-            ConvBatchNorm(256, pool=True),
-            ConvBatchNorm(256),
+            # airbench has 256, a third more work: 0.851 in place of 0.850, three epochs as below.
+            ConvBatchNorm(192, pool=True),
+            ConvBatchNorm(192),
             ConvBatchNorm(256, pool=True),
             ConvBatchNorm(256),
             GlobalPool(),
