@@ -7,8 +7,8 @@ PyTorch notes on MNIST (mnist_*), and for VGG16 Simonyan and Zisserman
 (arXiv 1409.1556) with the recipe of Chollet's book, first edition, chapter 5.
 Where a source gives no figure (the optimizer of the course notes, everything
 of tiny_cnn), Keras' default stands: adam at 1e-3. fast_cnn is our own, after
-airbench94_muon (Jordan, arXiv 2404.00498 and its repository), with rectifiers
-and smaller batches, for processors and small sets of images.
+airbench94_muon (Jordan, arXiv 2404.00498 and its repository), narrower and with
+smaller batches, for processors and small sets of images.
 """
 
 from dataclasses import dataclass
@@ -184,12 +184,14 @@ PRESETS: dict[str, Preset] = {
         ),
         published=Published(epochs=50, batch_size=128),
     ),
+    # Accuracies: validation with the mirrored view after three epochs of 45,000 CIFAR-10
+    # images (JPEG copies) at 24 pixels in mixed_bfloat16, one seed, one change at a time.
     "fast_cnn": Preset(
         network=(
             Whitening(),
             ConvBatchNorm(64, pool=True),
             ConvBatchNorm(64),
-            # airbench has 256, a third more work: 0.851 in place of 0.850, three epochs as below.
+            # airbench has 256, a third more work, for 0.851 in place of 0.850 validation.
             ConvBatchNorm(192, pool=True),
             ConvBatchNorm(192),
             ConvBatchNorm(256, pool=True),
@@ -201,8 +203,7 @@ PRESETS: dict[str, Preset] = {
             epochs=8,
             batch_size=500,
             optimizer="muon",
-            # Half of airbench's, whose batches are four times as large: 0.851 validation in
-            # place of 0.845, three epochs of 45,000 CIFAR-10 images at 24 pixels, one seed.
+            # Half of airbench's, whose batches are four times as large: 0.851 in place of 0.845.
             learning_rate=0.12,
             learning_rate_schedule="linear",
             weight_decay=0.11,
@@ -210,6 +211,7 @@ PRESETS: dict[str, Preset] = {
             augmentation="translate",
             test_time_views=6,
             normalization="standard",
+            activation="gelu",  # 0.863 in place of 0.851 with rectifiers, at 1.13 times the time
         ),
     ),
     "vgg16": Preset(
