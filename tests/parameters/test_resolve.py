@@ -61,6 +61,7 @@ def test_fast_cnn_as_published():
     assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
     assert values["learning_rate_schedule"] == "linear"
     assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)
+    assert (values["activation"], values["learning_rate"]) == ("gelu", 0.12)
     assert (values["label_smoothing"], values["weight_decay"]) == (0.2, 0.11)
     plain = resolved(model="fast_cnn", augmentation=False, label_smoothing=0.0, test_time_views=1)
     assert (plain["augmentation"], plain["label_smoothing"]) == ("none", 0)
