@@ -25,7 +25,7 @@ from stages.runtime.stage import run_stage, say
 # Images on which the maps' predictions are compared with the pixels'.
 CHECKED = 32
 TOLERANCE = 1e-5
-# Images a call of `predict`: what a kill may cost, some seconds of VGG16 in
+# Images a step of the progress bar: what a kill may cost, some seconds of VGG16 in
 # float32 and a tenth of a second of a small network.
 CHUNK = 512
 # What decides the probabilities' bytes.
@@ -91,12 +91,12 @@ def _predict(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
     if kept is None or single_view(model) is not model:
         return _in_chunks(model, images, folder)
     from stages.models.build import chain
-    from stages.training.batches import EVALUATION_BATCH
+    from stages.models.predicting import predict
 
     maps_file, layer = kept
     above = [of_model.name for of_model in model.layers].index(layer) + 1
     of_maps = _in_chunks(chain(model, above), load_array(maps_file), folder)
-    of_pixels = model.predict(np.asarray(images[:CHECKED]), EVALUATION_BATCH, verbose=0)
+    of_pixels = predict(model, images[:CHECKED])
     difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
     if difference > TOLERANCE:
         raise AssertionError(
@@ -118,15 +118,14 @@ def _kept_maps() -> tuple[Path, str] | None:
 
 def _in_chunks(model: Any, inputs: np.ndarray, folder: Path) -> np.ndarray:
     """Predict with a progress bar; a stage that was stopped goes on after its last chunk."""
-    from stages.training.batches import EVALUATION_BATCH
+    from stages.models.predicting import predict
 
     path = folder / "probabilities.npy"
     shape = (len(inputs), model.output_shape[-1])
     with ArrayWriter(path, shape, "float32") as writer:
         steps = range(writer.done, len(inputs), CHUNK)
         for start in tqdm(steps, "evaluate", unit=f" × {CHUNK} images", disable=None):
-            chunk = np.asarray(inputs[start : start + CHUNK])
-            writer.append(model.predict(chunk, EVALUATION_BATCH, verbose=0).astype("float32"))
+            writer.append(predict(model, inputs[start : start + CHUNK]))
     return np.load(path, allow_pickle=False)
 
 

@@ -26,6 +26,7 @@ from stages import backend
 from stages.datasets.decode import UnreadableError
 from stages.datasets.names import shown
 from stages.errors import PipelineError
+from stages.models.predicting import predict
 from stages.serving import answers, images, registry, trained
 
 
@@ -69,7 +70,7 @@ def predictions(
             part = paths[start : start + step]
             read = [_read(path, shape) for path in part]
             good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(answers.columns(model.predict(np.stack(good), verbose=0)) if good else ())
+            rows = iter(answers.columns(predict(model, np.stack(good))) if good else ())
             for path, one in zip(part, read, strict=True):
                 yield path, one if isinstance(one, UnreadableError) else next(rows)
             bar.update(len(part))

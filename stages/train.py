@@ -126,9 +126,10 @@ def _phases(model: Any, parameters: TrainParameters, dataset: dict[str, Any]) ->
     kept, where there are any, so that the frozen layers run once.
     """
     from stages.models.build import chain, single_view
+    from stages.models.predicting import EVALUATION_BATCH
     from stages.models.presets import PRESETS
     from stages.runtime.arrays import load_array
-    from stages.training.batches import EVALUATION_BATCH, Batches, balanced_weights
+    from stages.training.batches import Batches, balanced_weights
     from stages.training.fitting import Phase
 
     stop = None if single_view(model) is model else -1

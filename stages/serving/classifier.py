@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from stages.datasets.decode import UnreadableError
+from stages.models.predicting import predict
 from stages.serving import answers, images
 from stages.tracking.carried import models
 
@@ -42,7 +43,7 @@ class Classifier:
         found = [self._read(row, data) for row, data in enumerate(frame[COLUMN])]
         step = images.chunks(self.shape)
         parts = [
-            answers.columns(self.model.predict(np.stack(found[start : start + step]), verbose=0))
+            answers.columns(predict(self.model, np.stack(found[start : start + step])))
             for start in range(0, len(found), step)
         ]
         table = np.concatenate(parts) if parts else np.empty((0, len(self.classes)), "float32")

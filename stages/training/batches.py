@@ -7,17 +7,14 @@ import numpy as np
 
 from stages.training import augmentation
 
-# Images a step where nothing is learned: validation, test, prediction.
-EVALUATION_BATCH = 64
-
 
 class Batches(keras.utils.PyDataset):
     """A part of the data as batches of (inputs, targets) or (inputs, targets, weights).
 
     A training epoch's order is a function of (seed, epoch) and a batch's
     augmentation of (seed, epoch, batch), so a resumed epoch sees what a first
-    one would have seen, without any random state to save. Keras reads it on a
-    thread of its own, ahead of the training step. `epoch` is set by
+    one would have seen, without any random state to save. It is read on a thread
+    of its own, ahead of the training step (`stages.backend.feed`). `epoch` is set by
     `stages.training.fitting` before an epoch begins.
 
     Args:

@@ -71,11 +71,11 @@ def fit(
         keeper = _Keeper(phase, folder, progress, on_epoch)
         if not keeper.finished():
             phase.model.fit(
-                phase.train,
+                backend.feed(phase.train),
                 shuffle=False,  # the batches are shuffled already, by seed and epoch
                 initial_epoch=len(progress.history),
                 epochs=before + phase.epochs,
-                validation_data=phase.validation,
+                validation_data=backend.feed(phase.validation) if phase.validation else None,
                 callbacks=[keeper],
                 # A progress bar for a person, a line an epoch for a log file.
                 verbose=1 if sys.stdout.isatty() else 2,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.models.predicting import predict
 from stages.tracking.carried import models
 
 
@@ -22,7 +23,7 @@ class Predictor:
         """uint8 (n, height, width, channels) to float32 probabilities (n, classes);
         (n, 1), the probability of the second class, for two classes."""
         images = np.asarray(pixels, dtype=np.uint8)
-        return np.asarray(self.model.predict(images, verbose=0))
+        return predict(self.model, images)
 
 
 def _load_pyfunc(path: str) -> Predictor:
