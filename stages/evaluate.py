@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stages import backend, tracking
+from stages import backend
 from stages.errors import PipelineError
 from stages.evaluation.scores import Scores, both_columns, score
 from stages.parameters.stages import EvaluateParameters
 from stages.runtime import files, paths, resume
 from stages.runtime.arrays import ArrayWriter, load_array
 from stages.runtime.stage import run_stage, say
+from stages.tracking import model_digest, recorder
 
 # Images on which the maps' predictions are compared with the pixels'.
 CHECKED = 32
@@ -42,12 +43,13 @@ def main() -> None:
             f"explain_image: {parameters.explain_image}: the test part has {len(images)} images, "
             f"counted from 0 to {len(images) - 1}"
         )
+    recorder.open_early()
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     from stages.models import saving
 
     model_file = paths.MODEL / saving.MODEL_FILE
-    digest = tracking.model_digest(model_file)
-    record = tracking.attach_run(digest)
+    digest = model_digest(model_file)
+    record = recorder.attach_run(digest)
     model = saving.load_model(model_file)
     folder = resume.resume_folder(
         "evaluate",
@@ -179,4 +181,4 @@ def _flat(summary: dict[str, Any]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main, __doc__, tracking.record_failure)
+    run_stage("evaluate", main, __doc__, recorder.record_failure)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from stages import tracking
 from stages.errors import PipelineError
 from stages.figures import classes, confusion, contents, curves, page, pictures, tiles
 from stages.figures.results import Explained, Predictions, Results
 from stages.runtime import files, paths
 from stages.runtime.stage import run_stage, say
+from stages.tracking import model_digest, recorder
 
 # In data/, of which git sees nothing, should a crash leave it there.
 SCRATCH = Path("data/.figures.partial")
@@ -26,6 +26,9 @@ EXPLAINED_SIZE = 160  # pixels, the longer side of the image whose activations a
 
 
 def main() -> None:
+    model = paths.MODEL / "model.keras"
+    if model.exists():
+        recorder.open_early()
     results = read_results()
     charts, layers = contents.charts(results), contents.layers(results)
     html = page.render({**contents.words(results), "figures": charts, "activations": layers})
@@ -41,17 +44,16 @@ def main() -> None:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     files.write_text(paths.REPORTS / "report.html", html)
-    _record()
+    _record(model)
     say("report", f"{paths.REPORTS / 'report.html'} and {len(figures)} figures")
 
 
-def _record() -> None:
+def _record(model: Path) -> None:
     """Add the page and the pictures to the MLflow run of the model."""
-    model = paths.MODEL / "model.keras"
     if not model.exists():
         say("report", f"{model} is not there: the report is not recorded in MLflow")
         return
-    record = tracking.attach_run(tracking.model_digest(model))
+    record = recorder.attach_run(model_digest(model))
     record.log_artifact(paths.REPORTS / "report.html")
     record.log_artifact(paths.FIGURES, "figures")
     # The stages' wall times; a stage that came from DVC's cache keeps its last one.
@@ -199,4 +201,4 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    run_stage("report", main, __doc__, tracking.record_failure)
+    run_stage("report", main, __doc__, recorder.record_failure)

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages import backend, tracking
+from stages import backend
 from stages.parameters.stages import TrainParameters
 from stages.runtime import files, paths, resume
 from stages.runtime.locks import exclusive
 from stages.runtime.stage import run_stage, say
+from stages.tracking import model_digest, recorder
 
 # What decides the model's bytes: a change of it does not go on from an old checkpoint.
 CODE = ("backend.py", "models", "train.py", "training")
@@ -24,6 +25,7 @@ CODE = ("backend.py", "models", "train.py", "training")
 def main() -> None:
     parameters = TrainParameters.read()
     dataset = files.read_json(paths.PREPARED / "dataset.json")
+    recorder.open_early()
     backend.configure(
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
     )
@@ -65,7 +67,7 @@ def _train(
         from stages.pretrained import imagenet
 
         tags["weights_from"] = imagenet.carrier() or "DVC's cache"
-    record = tracking.start_run(
+    record = recorder.start_run(
         files.read_json(paths.PARAMS / "report.json"), tags, resume=progress.run_id
     )
     progress.run_id = record.run_id
@@ -82,8 +84,8 @@ def _train(
     write_history(paths.REPORTS / "history.csv", progress.history)
     path = paths.MODEL / saving.MODEL_FILE
     saving.save_model(model, path)
-    digest = tracking.model_digest(path)
-    record.log_metrics(tracking.known_scores(digest, dataset["digest"]))
+    digest = model_digest(path)
+    record.log_metrics(recorder.known_scores(digest, dataset["digest"]))
     record.log_tags({"model_digest": digest})
     record.log_metrics({"train_seconds": progress.seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
@@ -218,4 +220,4 @@ def _example() -> Any:
 
 
 if __name__ == "__main__":
-    run_stage("train", main, __doc__, tracking.record_failure)
+    run_stage("train", main, __doc__, recorder.record_failure)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from stages.errors import PipelineError
-from stages.models.architecture import count_parameters
 from stages.models.presets import PRESETS
+from stages.models.tracing import count_parameters
 from stages.report import main
 from stages.runtime import files, paths
 from tests.figures.fake_run import write_run
@@ -273,7 +273,9 @@ def test_files_of_two_runs_are_not_mixed():
 
 def test_it_is_added_to_the_run_that_trained_the_model():
     from stages import tracking
+    from stages.tracking import recorder
 
+    recorder._recorder.cache_clear()  # that of another test's folder
     write_run()
     paths.MODEL.mkdir(parents=True)
     (paths.MODEL / "model.keras").write_bytes(b"a model")

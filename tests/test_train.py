@@ -160,18 +160,18 @@ def test_a_killed_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace, how
 
 
 def test_other_parameters_and_other_data_do_not_resume():
-    ready(epochs=40)
+    ready(epochs=1000)
     start_and_kill(after_epochs=2)
     ready(epochs=2, seed=7)
     assert "going on" not in train()
-    ready(epochs=40)
+    ready(epochs=1000)
     write_prepared(seed=3)
     start_and_kill(after_epochs=1)
     assert len(list(paths.state().glob("resume/train-*"))) == 2
 
 
 def test_a_killed_run_is_failed_at_the_next_start(workspace):
-    ready(epochs=60)
+    ready(epochs=1000)
     start_and_kill(after_epochs=2)
     assert recorded_runs(workspace).status.tolist() == ["RUNNING"]
     ready(epochs=1, seed=7)
@@ -180,7 +180,7 @@ def test_a_killed_run_is_failed_at_the_next_start(workspace):
 
 
 def test_an_interrupted_run_is_not_left_running(workspace):
-    ready(epochs=60)
+    ready(epochs=1000)
     start_and_kill(after_epochs=2, how=signal.SIGTERM)
     assert recorded_runs(workspace).status.tolist() == ["FAILED"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stages.models import architecture
+from stages.models import architecture, tracing
 from stages.models.architecture import CHOSEN, Layer
 from stages.models.presets import PRESETS
 
@@ -31,14 +31,12 @@ def layer_table(
     preset = PRESETS[parameters["model"]]
     height, width, channels = image_shape
     rows = [_normalization(parameters["normalization"], (height, width, channels))]
-    network = architecture.with_output(
-        preset.base + architecture.with_dropout(preset.network, parameters["dropout"]), classes
+    network = tracing.with_output(
+        preset.base + tracing.with_dropout(preset.network, parameters["dropout"]), classes
     )
     activation = parameters["activation"]
     second_phase = False
-    for number, traced in enumerate(
-        architecture.trace(network, (height, width, channels), activation)
-    ):
+    for number, traced in enumerate(tracing.trace(network, (height, width, channels), activation)):
         name = traced.layer.name or ""
         second_phase = second_phase or name == parameters["fine_tune_from"]
         frozen = number < len(preset.base) and parameters["pretrained_weights"] is not None

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import keras
 
 from stages.errors import PipelineError, did_you_mean
-from stages.models import architecture, layers
+from stages.models import architecture, layers, tracing
 from stages.models.architecture import CHOSEN, MAXOUT_PIECES, Network
 from stages.models.presets import PRESETS
 from stages.models.views import MeanOfViews, Views
@@ -59,12 +59,12 @@ def build_model(
         raise PipelineError(f"model: {name}: unknown model{did_you_mean(name, PRESETS)}")
     preset = PRESETS[name]
     network = preset.base + preset.network
-    rates = architecture.dropout_rates(network)
+    rates = tracing.dropout_rates(network)
     if dropout is not None and len(dropout) != len(rates):
         raise PipelineError(f"dropout: {len(dropout)} rates for {name}, which has {len(rates)}")
     if dropout is not None:
-        network = architecture.with_dropout(network, dropout)
-    network = architecture.with_output(network, classes, preset.output_spread)
+        network = tracing.with_dropout(network, dropout)
+    network = tracing.with_output(network, classes, preset.output_spread)
     chosen = _layers(network, input_shape, activation or preset.published.activation)
     if normalization:
         chosen.insert(0, _normalization_layer(normalization))
@@ -118,7 +118,7 @@ def _layers(
     network: Network, input_shape: tuple[int, int, int], activation: str
 ) -> list[keras.layers.Layer]:
     result: list[keras.layers.Layer] = []
-    for traced in architecture.trace(network, input_shape, activation):
+    for traced in tracing.trace(network, input_shape, activation):
         match layer := traced.layer:
             case architecture.Conv():
                 convolution = partial(

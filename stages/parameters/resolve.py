@@ -5,8 +5,9 @@ from typing import Any
 
 from stages.datasets import registry
 from stages.errors import PipelineError, did_you_mean
-from stages.models.architecture import Whitening, dropout_rates, smallest_size
+from stages.models.architecture import Whitening
 from stages.models.presets import PRESETS, Preset
+from stages.models.tracing import dropout_rates, smallest_size
 from stages.parameters.schema import Parameters
 from stages.parameters.stages import STAGES, FeaturesParameters, StageParameters
 

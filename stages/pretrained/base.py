@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import PipelineError
-from stages.models.architecture import Conv, Shape, trace
+from stages.models.architecture import Conv, Shape
 from stages.models.presets import PRESETS
+from stages.models.tracing import trace
 
 # Arrays under the names of `shapes`, in layer order, float32.
 Arrays = dict[str, npt.NDArray[np.float32]]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import keras
 
-from stages.models.architecture import Shape, trace
+from stages.models.architecture import Shape
 from stages.models.build import Normalization, build_model
 from stages.models.presets import PRESETS
+from stages.models.tracing import trace
 from stages.pretrained.weights import load_into
 
 # Pixels a batch: 32 images of 150×150, 312 of 48×48. Measured on two cores

@@ -1,7 +1,10 @@
 """Running one stage as a process: its help, its wall time, its failure in one line."""
 
 import argparse
+import atexit
+import contextlib
 import errno
+import os
 import signal
 import sys
 import time
@@ -44,13 +47,23 @@ def run_stage(
     def on_term(number: int, frame: FrameType | None) -> None:
         raise Stopped
 
+    def leave() -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+    # Registered first, so the last to run. Python's own end would take TensorFlow
+    # apart for a second, to free what the system frees at once.
+    atexit.register(leave)
     signal.signal(signal.SIGTERM, on_term)
     start = time.perf_counter()
-    message, status = "", 0
+    message, status = "", 1
     try:
         main()
         seconds = round(time.perf_counter() - start, 3)
         files.write_json(paths.TIMINGS / f"{name}.json", {f"{name}_seconds": seconds})
+        status = 0
     except PipelineError as error:
         message, status = str(error), 1
     except KeyboardInterrupt:

@@ -7,9 +7,8 @@
 
 If MLflow cannot be used, one line says so and the stage goes on: every method
 of its record then does nothing. MLflow is imported by the first call (1 to 3
-seconds), never by `import stages.tracking`. A thread that imports it while
-TensorFlow is imported or the first epoch runs makes both slower (they share
-Python's lock), so there is none.
+seconds), never by `import stages.tracking`. The stages that import something
+large themselves let a process of its own do that (`stages.tracking.recorder`).
 """
 
 from typing import TYPE_CHECKING, Any

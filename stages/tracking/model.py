@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from stages import backend
 from stages.runtime import files
 from stages.tracking.store import Store
 
@@ -77,7 +78,6 @@ def _write(
     target: Path, path: Path, example: np.ndarray, classes: list[str], entry: Any, run_id: str
 ) -> None:
     """Write MLflow's folder of the model."""
-    import keras
     import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -90,13 +90,13 @@ def _write(
     description = Model(
         artifact_path=entry.artifact_location, run_id=run_id, model_id=entry.model_id
     )
-    backend = keras.backend.backend()
+    name = backend.chosen()
     description.add_flavor(
         "keras",
         data="data",
         code="code",
-        keras_version=keras.__version__,
-        keras_backend=backend,
+        keras_version=importlib.metadata.version("keras"),
+        keras_backend=name,
         save_exported_model=False,
         model_type="keras",
         save_format="keras",
@@ -110,15 +110,15 @@ def _write(
         mlflow_model=description,
         signature=signature,
         input_example=example,
-        pip_requirements=requirements(backend),
+        pip_requirements=requirements(name),
         metadata={"classes": list(classes)},
     )
 
 
-def requirements(backend: str) -> list[str]:
+def requirements(backend_name: str) -> list[str]:
     """What loading and predicting needs, in the versions that are installed here."""
     found = [f"keras=={importlib.metadata.version('keras')}"]
-    for name in BACKENDS.get(backend, (backend,)):
+    for name in BACKENDS.get(backend_name, (backend_name,)):
         try:
             found.append(f"{name}=={importlib.metadata.version(name)}")
             break

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.models.architecture import count_parameters
 from stages.models.presets import PRESETS
+from stages.models.tracing import count_parameters
 from stages.runtime import files, paths
 
 PARAMETERS: dict[str, Any] = {

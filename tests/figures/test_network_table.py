@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stages.figures.network import layer_table, total
-from stages.models.architecture import dropout_rates
 from stages.models.presets import PRESETS
+from stages.models.tracing import dropout_rates
 from tests.figures.fake_run import PARAMETERS
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from stages.errors import PipelineError
-from stages.models import architecture
-from stages.models.architecture import Conv, Dropout, Flatten, Pool, count_parameters, trace
+from stages.models import tracing
+from stages.models.architecture import Conv, Dropout, Flatten, Pool
 from stages.models.presets import PRESETS
+from stages.models.tracing import count_parameters, trace
 
 PUBLISHED_COUNTS = [
     ("tiny_cnn", (8, 8, 1), 10, 6_349),
@@ -65,18 +66,18 @@ def test_maxout_doubles_the_layers_that_follow_the_activation():
 )
 def test_the_smallest_input_is_the_smallest(name, size):
     network = PRESETS[name].base + PRESETS[name].network
-    assert architecture.smallest_size(network) == size
+    assert tracing.smallest_size(network) == size
     with pytest.raises(PipelineError, match="too small for this network: nothing is left after"):
         list(trace(network, (size - 1, size - 1, 3)))
 
 
 def test_dropout_rates_are_set_in_order():
     network = (Dropout(0.1), Flatten(), Dropout(0.2))
-    assert architecture.dropout_rates(network) == [0.1, 0.2]
-    assert architecture.dropout_rates(architecture.with_dropout(network, [0.3, 0.4])) == [0.3, 0.4]
+    assert tracing.dropout_rates(network) == [0.1, 0.2]
+    assert tracing.dropout_rates(tracing.with_dropout(network, [0.3, 0.4])) == [0.3, 0.4]
 
 
 def test_layers_are_numbered_by_kind_and_keep_their_own_names():
-    names = [layer.name for layer in architecture.named((Conv(1), Pool(), Conv(1), Flatten()))]
+    names = [layer.name for layer in tracing.named((Conv(1), Pool(), Conv(1), Flatten()))]
     assert names == ["conv_1", "pool_1", "conv_2", "flatten"]
-    assert architecture.named(PRESETS["vgg16"].base)[0].name == "block1_conv1"
+    assert tracing.named(PRESETS["vgg16"].base)[0].name == "block1_conv1"

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages import backend
 from stages.training.batches import Batches, balanced_weights
 
 
@@ -32,6 +33,24 @@ def test_the_order_follows_from_seed_and_epoch():
     assert (epoch_of(first, 0) != epoch_of(first, 1)).any()
     np.testing.assert_array_equal(epoch_of(first, 1), epoch_of(second, 1))
     assert (epoch_of(first, 0) != epoch_of(other, 0)).any()
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1, 2, 3], dtype="float32")])
+def test_what_fit_reads_are_the_batches_of_the_epoch(weights):
+    batches = Batches(*data(10), 4, seed=1, shuffle=True, class_weights=weights)
+    fed = backend.feed(batches)
+    assert len(fed) == len(batches)
+    for epoch in (0, 1):
+        batches.epoch = epoch
+        for found, batch in zip(fed, (batches[i] for i in range(3)), strict=True):
+            for tensor, array in zip(found, batch, strict=True):
+                assert tensor.dtype.as_numpy_dtype == array.dtype
+                np.testing.assert_array_equal(tensor, array)
+
+
+def test_what_fit_reads_is_not_autotuned():
+    """The end of an autotuned epoch waits for its thread, now and then for as long again."""
+    assert backend.feed(Batches(*data(10), 4)).options().autotune.enabled is False
 
 
 def test_without_shuffling_the_order_is_the_arrays():
