@@ -14,7 +14,9 @@ import pytest
 from stages.benchmark import table
 from stages.benchmark.definition import read_definition
 from stages.benchmark.journal import Journal, Record, latest
+from stages.benchmark.running import Benchmark
 from stages.errors import PipelineError
+from stages.experiments.repository import Repository as Sources
 from tests.experiments.support import command, enter_repository, git, run
 from tests.repository import Repository
 from tests.support import REPOSITORY
@@ -216,6 +218,42 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     assert "[1/2] A: " in result.stdout
     assert "[2/2] B: " in result.stdout
     assert (repository / ".state/benchmark/benchmark.json").exists()
+
+
+def test_a_changed_script_is_measured_anew_and_no_other_variant(repository):
+    script = repository / "stages/benchmark/plain/b.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("print('accuracy 0.5')\n")
+    pairs = repository / "pairs.yaml"
+    text = re.sub(r"command: \"python .*\"}", "command: python -m stages.benchmark.plain.b}", PAIRS)
+    pairs.write_text(text)
+    git(repository, "add", "stages")
+    git(repository, "commit", "--quiet", "-m", "a script")
+
+    def standing() -> list[str]:
+        repo, definition = Sources(repository), read_definition(pairs)
+        bench = Benchmark(repo, definition, repo.commit(), repository / ".state/benchmark")
+        if not bench.journal.read():
+            for variant in definition.pairs[0].variants:
+                key = definition.key(definition.pairs[0], variant)
+                more = {"key": key, "commit": repo.commit(), "machine": bench.machine}
+                bench.journal.append(record(variant.name, 1, 1, **more))
+        return [variant for _, variant, _ in bench.standing()]
+
+    def commit(path: Path) -> None:
+        with path.open("a") as file:
+            file.write("# changed\n")
+        git(repository, "add", "stages")
+        git(repository, "commit", "--quiet", "-m", path.name)
+
+    assert standing() == ["A", "B"]
+    commit(script.with_name("other.py"))
+    commit(repository / "stages/benchmark/table.py")
+    assert standing() == ["A", "B"]
+    commit(script)
+    assert standing() == ["A"]
+    commit(repository / "stages/stage.py")
+    assert standing() == []
 
 
 def test_what_fails_is_skipped_with_its_own_words(repository):

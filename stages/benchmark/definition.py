@@ -25,6 +25,7 @@ VARIANT_KEYS = ("name", "command", "before", "overrides", "grid", "counts_as_epo
 GOAL_KEYS = ("quantity", "of", "over", "most", "least")
 QUANTITIES = ("seconds", "images_per_second", "peak_mib", "accuracy")
 PROGRAMS = ("dvc", "python")
+_MODULE = re.compile(r"python -m ([\w.]+)")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+):-([^}]*)\})")
 
 
@@ -54,6 +55,12 @@ class Variant:
     before: str | None
     overrides: dict[str, Any]
     counts_as_epochs: int | None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The files of what `python -m` runs in it."""
+        found = _MODULE.findall(f"{self.before or ''} {self.command}")
+        return tuple(f"{name.replace('.', '/')}.py" for name in found)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Measuring what is missing, A B A B, and going on where an earlier start stopped."""
 
+import functools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,14 @@ from stages.experiments.repository import Repository
 from stages.runtime.stage import say
 
 FIRST_SEED = 42
-# What decides a measurement beside what is asked for: not the room that measures,
-# nor those that no `dvc repro` calls.
+# What decides a measurement beside what is asked for and the module that is run: not
+# the room that measures, nor those that no `dvc repro` calls.
 CODE = (
     "stages",
     "dvc.yaml",
     "params.yaml",
     "requirements",
-    ":(exclude,glob)stages/benchmark/*.py",
+    ":(exclude)stages/benchmark",
     ":(exclude)stages/bench.py",
     ":(exclude)stages/comparison",
     ":(exclude)stages/experiments",
@@ -61,24 +62,27 @@ class Benchmark:
     def standing(self) -> dict[tuple[str, str, int], Record]:
         """The records of this machine that are still what is asked for, of the same code."""
         asked = {
-            (pair.name, variant.name, number): self.definition.key(pair, variant)
+            (pair.name, variant.name, number): (variant, self.definition.key(pair, variant))
             for pair in self.definition.pairs
             for variant in pair.variants
             for number in range(1, pair.rounds + 1)
         }
-        fitting = [
-            record
-            for record in self.journal.read()
-            if record.machine == self.machine
-            and asked.get((record.pair, record.variant, record.round)) == record.key
-        ]
-        commits = {record.commit for record in fitting}
-        same = {
-            commit
-            for commit in commits
-            if not self.repository.changed_between(commit, self.commit, *CODE)
-        }
-        return latest(record for record in fitting if record.commit in same)
+
+        @functools.cache
+        def changed(commit: str, *code: str) -> bool:
+            return self.repository.changed_between(commit, self.commit, *code)
+
+        def stands(record: Record) -> bool:
+            variant, key = asked.get((record.pair, record.variant, record.round), (None, None))
+            return (
+                variant is not None
+                and record.key == key
+                and record.machine == self.machine
+                and not changed(record.commit, *CODE)
+                and not any(changed(record.commit, module) for module in variant.modules)
+            )
+
+        return latest(record for record in self.journal.read() if stands(record))
 
     def run(self, pairs: Sequence[Pair], again: bool = False) -> Outcome:
         """Measure what is missing of the pairs, or all of them `again`.
