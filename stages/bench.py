@@ -15,7 +15,7 @@ from pathlib import Path
 from stages.benchmark import machine, table
 from stages.benchmark.definition import chosen, read_definition
 from stages.benchmark.running import Benchmark
-from stages.experiments.command import add_as_committed, run_command, shown
+from stages.experiments.command import command_parser, run_command, shown
 from stages.experiments.repository import Repository
 from stages.experiments.runner import checked_commit
 from stages.runtime import files, paths
@@ -49,16 +49,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("bench", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the pairs (default: {FILE})")
     parser.add_argument("--quick", action="store_true", help="the quick pairs alone")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this pair")
     parser.add_argument("--again", action="store_true", help="measure what is measured already")
-    add_as_committed(parser)
     return parser
 
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from stages.errors import PipelineError
-from stages.experiments.command import add_as_committed, run_command, shown
+from stages.experiments.command import command_parser, run_command, shown
 from stages.experiments.experiment import PARAMS_FILE, Base
 from stages.experiments.picture import draw_tuning_log
 from stages.experiments.publication import (
@@ -94,11 +94,7 @@ def _cifar10(given: Path | None) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.published",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("published", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
     parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")
@@ -108,7 +104,6 @@ def _parser() -> argparse.ArgumentParser:
         help="every row for an epoch on tiny digits; the table goes to .state/published-quick",
     )
     parser.add_argument("--cifar10", type=Path, metavar="PATH", help="CIFAR-10 as class folders")
-    add_as_committed(parser)
     return parser
 
 

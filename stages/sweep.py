@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-from stages.experiments.command import add_as_committed, run_command, shown
+from stages.experiments.command import command_parser, run_command, shown
 from stages.experiments.experiment import PARAMS_FILE, Base
 from stages.experiments.repository import Repository
 from stages.experiments.results import read_result
@@ -52,14 +52,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.sweep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("sweep", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
-    add_as_committed(parser)
     return parser
 
 

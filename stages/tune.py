@@ -8,7 +8,7 @@ Stopped at any moment, the same command goes on: the study is in
 import argparse
 from pathlib import Path
 
-from stages.experiments.command import add_as_committed, run_command, shown
+from stages.experiments.command import command_parser, run_command, shown
 from stages.experiments.experiment import PARAMS_FILE, Base
 from stages.experiments.repository import Repository
 from stages.experiments.runner import Runner, checked_commit
@@ -44,14 +44,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.tune",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("tune", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/search.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
-    add_as_committed(parser)
     return parser
 
 

@@ -103,7 +103,7 @@ def test_a_wrong_definition_is_one_line(tmp_path):
         ("quantity: seconds", "quantity: second", "second: unknown; did you mean seconds?"),
         ("command: dvc repro}", "command: rm -r}", "command: expected a command of dvc or python"),
         ("workspace: toy", "workspace: tow", "toy: workspace: tow: unknown; did you mean toy?"),
-        ("name: far", "name: toy", "pairs: toy: stands twice"),
+        ("name: far", "name: toy", "pairs.yaml: toy: 2 pairs have this name; rename one"),
         (", most: 1.15", "", "toy: goals: expected one of most and least"),
     ]:
         path = tmp_path / "pairs.yaml"

@@ -13,7 +13,9 @@ from typing import Any
 from stages.errors import PipelineError, did_you_mean
 from stages.experiments.definition import (
     check_keys,
+    check_known,
     check_name,
+    check_once,
     listing,
     mapping,
     read_mapping,
@@ -109,7 +111,7 @@ def read_definition(path: Path) -> Definition:
         _pair(f"{path}: pair {number}", mapping(f"{path}: pair {number}", entry), workspaces)
         for number, entry in enumerate(listing(f"{path}: pairs", found["pairs"]), 1)
     )
-    _check_once(f"{path}: pairs", [pair.name for pair in pairs])
+    check_once(str(path), [pair.name for pair in pairs], "pairs")
     return Definition(workspaces, pairs)
 
 
@@ -119,10 +121,7 @@ def chosen(pairs: Sequence[Pair], only: Sequence[str], quick: bool) -> list[Pair
     Raises:
         PipelineError: there is no pair of such a name.
     """
-    names = [pair.name for pair in pairs]
-    for name in only:
-        if name not in names:
-            raise PipelineError(f"--only: {name}: no such pair{did_you_mean(name, names)}")
+    check_known("--only", only, [pair.name for pair in pairs], "pair")
     wanted = [pair for pair in pairs if not only or pair.name in only]
     if quick:
         wanted = [replace(pair, rounds=pair.quick) for pair in wanted if pair.quick]
@@ -162,7 +161,7 @@ def _pair(where: str, entry: dict[str, Any], workspaces: Mapping[str, Any]) -> P
         for variant in _variants(f"{where}: variants", mapping(f"{where}: variants", each))
     ]
     names = [variant.name for variant in variants]
-    _check_once(f"{where}: variants", names)
+    check_once(where, names, "variants")
     rounds = whole(f"{where}: rounds", entry["rounds"], 1)
     goals = listing(f"{where}: goals", entry["goals"]) if "goals" in entry else []
     return Pair(
@@ -218,9 +217,3 @@ def _goal(where: str, entry: dict[str, Any], variants: Sequence[str]) -> Goal:
     return Goal(
         entry["quantity"], entry["of"], entry.get("over"), entry.get("most"), entry.get("least")
     )
-
-
-def _check_once(where: str, names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise PipelineError(f"{where}: {name}: stands twice; rename one")

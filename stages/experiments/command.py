@@ -1,4 +1,4 @@
-"""Running `stages.sweep`, `stages.tune` and `stages.published`: how they end."""
+"""What `stages.sweep`, `tune`, `published` and `bench` share: their parser, and how they end."""
 
 import argparse
 import signal
@@ -10,6 +10,21 @@ from types import FrameType
 from stages.errors import PipelineError
 from stages.runtime import paths
 from stages.runtime.stage import Stopped
+
+
+def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m stages.<name>`, with the option that all of them have."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m stages.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--as-committed",
+        action="store_true",
+        help="run the last commit although this folder has changes that are not committed",
+    )
+    return parser
 
 
 def run_command(name: str, main: Callable[[], int]) -> None:
@@ -38,12 +53,3 @@ def shown(path: Path) -> str:
     """A path as one types it: relative to the repository where it is below it."""
     root = paths.root()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def add_as_committed(parser: argparse.ArgumentParser) -> None:
-    """The option that sweep, tune and published have in common."""
-    parser.add_argument(
-        "--as-committed",
-        action="store_true",
-        help="run the last commit although this folder has changes that are not committed",
-    )

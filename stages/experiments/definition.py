@@ -1,7 +1,8 @@
 """Reading the YAML files of this room, with errors in one line."""
 
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,24 @@ def check_name(where: str, value: Any) -> str:
     if value.endswith(".lock"):
         raise PipelineError(f"{where}: name: {value}: Git allows no name that ends in .lock")
     return value
+
+
+def check_once(where: str, names: Sequence[str], what: str) -> None:
+    """No name stands for two of them (`what`: a word in the plural)."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise PipelineError(f"{where}: {name}: {count} {what} have this name; rename one")
+
+
+def check_known(where: str, asked: Iterable[str], names: Collection[str], what: str) -> None:
+    """All that is asked for is there (`what`: a word in the singular).
+
+    Raises:
+        PipelineError: with the nearest right name.
+    """
+    for name in asked:
+        if name not in names:
+            raise PipelineError(f"{where}: {name}: no such {what}{did_you_mean(name, names)}")
 
 
 def whole(where: str, value: Any, least: int) -> int:

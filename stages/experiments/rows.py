@@ -1,16 +1,16 @@
 """The published rows: what others have measured, and how to run it again."""
 
 import zipfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stages.errors import PipelineError, did_you_mean
 from stages.experiments.definition import (
     check_keys,
+    check_known,
     check_name,
+    check_once,
     listing,
     mapping,
     read_mapping,
@@ -93,9 +93,7 @@ def read_rows(path: Path, base: Base, cifar10: Path | None, quick: bool) -> list
         _row(path, base, number, entry, cifar10, quick)
         for number, entry in enumerate(listing(f"{path}: rows", found["rows"]), 1)
     ]
-    for name, count in Counter(row.name for row in rows).items():
-        if count > 1:
-            raise PipelineError(f"{path}: {name}: {count} rows have this name; rename one")
+    check_once(str(path), [row.name for row in rows], "rows")
     return rows
 
 
@@ -105,10 +103,7 @@ def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
     Raises:
         PipelineError: there is no row of such a name.
     """
-    names = [row.name for row in rows]
-    for name in only:
-        if name not in names:
-            raise PipelineError(f"--only: {name}: no such row{did_you_mean(name, names)}")
+    check_known("--only", only, [row.name for row in rows], "row")
     return [row for row in rows if (row.name in only if only else not row.open)]
 
 

@@ -12,13 +12,13 @@ experiments:
     seeds: 5               # five training seeds on the same split
 """
 
-from collections import Counter
 from pathlib import Path
 
 from stages.errors import PipelineError
 from stages.experiments.definition import (
     check_keys,
     check_name,
+    check_once,
     listing,
     mapping,
     read_mapping,
@@ -51,7 +51,5 @@ def read_sweep(path: Path, base: Base) -> list[Experiment]:
         if seeds is not None and whole(f"{where}: seeds", seeds, 1) > MOST_SEEDS:
             raise PipelineError(f"{where}: seeds: {seeds}: at most {MOST_SEEDS}")
         experiments += with_seeds(where, name, base, {**defaults, **overrides}, seeds)
-    for name, count in Counter(experiment.name for experiment in experiments).items():
-        if count > 1:
-            raise PipelineError(f"{path}: {name}: {count} experiments have this name; rename one")
+    check_once(str(path), [experiment.name for experiment in experiments], "experiments")
     return experiments
