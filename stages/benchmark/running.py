@@ -27,7 +27,7 @@ CODE = (
     "stages",
     "dvc.yaml",
     "params.yaml",
-    "requirements",
+    "requirements/*.lock",
     ":(exclude)stages/benchmark",
     ":(exclude)stages/bench.py",
     ":(exclude)stages/comparison",
