@@ -21,18 +21,16 @@ from stages.experiments.repository import Repository
 from stages.runtime.stage import say
 
 FIRST_SEED = 42
-# What decides a measurement beside what is asked for and the module that is run: not
-# the room that measures, nor those that no `dvc repro` calls.
+# What no `dvc repro` calls, and so decides no measurement of one.
+OTHERS = (
+    *("bench.py", "benchmark", "compare.py", "comparison", "experiments", "predict.py"),
+    *("published.py", "register.py", "serve.py", "serving", "summary.py", "sweep.py"),
+    *("tune.py", "verify.py"),
+)
+# What decides a measurement beside what is asked for and the module that is run.
 CODE = (
-    "stages",
-    "dvc.yaml",
-    "params.yaml",
-    "requirements/*.lock",
-    ":(exclude)stages/benchmark",
-    ":(exclude)stages/bench.py",
-    ":(exclude)stages/comparison",
-    ":(exclude)stages/experiments",
-    ":(exclude)stages/serving",
+    *("stages", "dvc.yaml", "params.yaml", "requirements/*.lock"),
+    *(f":(exclude)stages/{name}" for name in OTHERS),
 )
 
 
