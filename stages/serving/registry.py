@@ -4,8 +4,10 @@ A registered model has the data set's name, and its version that is in use
 carries the alias `best` (MLflow's stages are deprecated).
 """
 
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,14 +159,28 @@ def _log(store: Store, run: Run, name: str, model: trained.Trained, tags: dict[s
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    return client.create_model_version(
-        name,
-        source=f"models:/{entry.model_id}",
-        run_id=run.id,
-        tags=tags,
-        model_id=entry.model_id,
-        description=f"Run {run.name}.",
-    )
+    with _as_the_process_store(client.tracking_uri):
+        return client.create_model_version(
+            name,
+            source=f"models:/{entry.model_id}",
+            run_id=run.id,
+            tags=tags,
+            model_id=entry.model_id,
+            description=f"Run {run.name}.",
+        )
+
+
+@contextmanager
+def _as_the_process_store(uri: str) -> Iterator[None]:
+    """MLflow's registry looks a logged model up in the process's store, not in its client's."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:  # it has set the variable too; None takes both back
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
 def read_runs(store: Store) -> list[Run]:
