@@ -1,7 +1,7 @@
 """The one room that knows Keras' backend: threads, determinism, precision.
 
-Nothing else in the tree imports TensorFlow, JAX or PyTorch, so a run with
-KERAS_BACKEND=jax or =torch differs from one with TensorFlow in this file only.
+Nothing else in the tree imports TensorFlow, JAX or PyTorch, so a run with JAX
+or PyTorch differs from one with TensorFlow in this file only.
 """
 
 import contextlib
@@ -61,18 +61,31 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     keras.config.set_dtype_policy(dtype)
 
 
-def chosen() -> str:
-    """The backend that KERAS_BACKEND names: TensorFlow where it is not set or empty.
+def choose(wanted: str | None) -> None:
+    """Settle the backend for this process and those that it starts, before any of them has Keras.
+
+    Args:
+        wanted: the parameter `backend`; None leaves it to KERAS_BACKEND.
+
+    Raises:
+        PipelineError: as `chosen` does.
+    """
+    os.environ["KERAS_BACKEND"] = chosen(wanted)
+
+
+def chosen(wanted: str | None = None) -> str:
+    """The backend that is wanted, else the one that KERAS_BACKEND names, else TensorFlow.
 
     Raises:
         PipelineError: there is no such backend, or it is not installed.
     """
-    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    where = "backend" if wanted else "KERAS_BACKEND"
+    name = wanted or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if name not in BACKENDS:
-        raise PipelineError(f"KERAS_BACKEND: {name}: unknown{did_you_mean(name, BACKENDS)}")
+        raise PipelineError(f"{where}: {name}: unknown{did_you_mean(name, BACKENDS)}")
     if importlib.util.find_spec(name) is None:
         how = "" if name == BACKENDS[0] else f" EXTRA={name}"
-        raise PipelineError(f"KERAS_BACKEND: {name} is not installed; type `make setup{how}`")
+        raise PipelineError(f"{where}: {name} is not installed; type `make setup{how}`")
     return name
 
 

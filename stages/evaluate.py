@@ -43,6 +43,7 @@ def main() -> None:
             f"explain_image: {parameters.explain_image}: the test part has {len(images)} images, "
             f"counted from 0 to {len(images) - 1}"
         )
+    backend.choose(parameters.backend)
     recorder.open_early()
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     from stages.models import saving

@@ -49,6 +49,7 @@ def main() -> None:
         )
     dataset = files.read_json(paths.PREPARED / "dataset.json")
     weights = files.read_json(paths.WEIGHTS / "weights.json")
+    backend.choose(parameters.backend)
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     environment = backend.environment()
     ingredients = (parameters.model_dump(), dataset, weights, environment)

@@ -25,6 +25,7 @@ CODE = ("backend.py", "models", "train.py", "training")
 def main() -> None:
     parameters = TrainParameters.read()
     dataset = files.read_json(paths.PREPARED / "dataset.json")
+    backend.choose(parameters.backend)
     recorder.open_early()
     backend.configure(
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype

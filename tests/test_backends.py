@@ -1,4 +1,4 @@
-"""The stages with JAX and PyTorch in TensorFlow's place: KERAS_BACKEND alone is changed.
+"""The stages with JAX and PyTorch in TensorFlow's place: KERAS_BACKEND, or `backend`, chooses.
 
 A backend that is not installed is skipped, with what installs it. The data are
 digits, or a few bars, and no training is longer than four short epochs.
@@ -22,7 +22,7 @@ from stages.errors import PipelineError
 from stages.pretrained.weights import save_arrays
 from stages.runtime import files, paths
 from tests.pretrained.support import random_arrays
-from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
+from tests.support import recorded_runs, refusal, run_stage, set_parameters, write_prepared
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -109,6 +109,16 @@ def test_every_stage_runs_on_digits(workspace: Path, other: str) -> None:
     assert recorded[f"tags.{other}"][0].isdigit()
 
 
+def test_the_parameter_alone_chooses_it(workspace: Path, other: str) -> None:
+    ready(backend=other, epochs=1)
+    run("train", "tensorflow")  # the variable has no say then
+    run("evaluate", "tensorflow")
+    recorded = recorded_runs(workspace).iloc[0]
+    assert (recorded["tags.backend"], recorded["params.backend"]) == (other, other)
+    logged = next((workspace / "mlartifacts").rglob("MLmodel")).read_text()
+    assert f"keras_backend: {other}" in logged
+
+
 def test_a_killed_run_ends_with_the_same_bytes(other: str) -> None:
     options = {"augmentation": True, "best_weights": True, "learning_rate_schedule": "cosine"}
     ready(**options)
@@ -188,6 +198,39 @@ def test_tensorflow_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert backend.chosen() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "")
     assert backend.chosen() == "tensorflow"
+
+
+def test_the_parameter_goes_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    backend.choose("tensorflow")
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert backend.chosen() == "tensorflow"  # as a process that this one starts finds it
+
+
+def test_a_change_of_it_runs_what_computes_and_nothing_else(workspace: Path) -> None:
+    def parts() -> dict[str, bytes]:
+        assert run_stage("params").returncode == 0
+        return {path.stem: path.read_bytes() for path in paths.PARAMS.iterdir()}
+
+    before = parts()
+    set_parameters(backend="tensorflow")
+    after = parts()
+    assert {name for name in before if before[name] != after[name]} == {
+        *("train", "evaluate", "report")
+    }
+    set_parameters(backend=None, model="vgg16", image_size=48)
+    before = parts()
+    set_parameters(backend="tensorflow")
+    assert parts()["features"] != before["features"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_parameter_that_is_not_installed_is_refused_before_all_else(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    set_parameters(backend=name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert refusal("params") == f"backend: {name} is not installed; type `make setup EXTRA={name}`"
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from stages import backend
 from stages.datasets import registry
 from stages.errors import PipelineError, did_you_mean
 from stages.models.architecture import Whitening
@@ -35,8 +36,8 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     without a base, `early_stopping` where it is off.
 
     Raises:
-        PipelineError: an unknown model or data set, or a combination that
-            makes no sense.
+        PipelineError: an unknown model or data set, a backend that is not
+            installed, or a combination that makes no sense.
     """
     if parameters.model not in PRESETS:
         raise PipelineError(
@@ -55,6 +56,8 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     values["pretrained_weights"] = _pretrained_weights(parameters, preset)
     values |= _fine_tuning(parameters, preset)
     values |= _input(parameters, preset, source)
+    if parameters.backend:
+        backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, values, source)
     return values
 

@@ -9,6 +9,7 @@ Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "ma
 Normalization = Literal["minmax", "standard", "imagenet"]
 Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
+Backend = Literal["tensorflow", "jax", "torch"]
 DType = Literal["float32", "mixed_bfloat16"]
 
 
@@ -71,6 +72,7 @@ class Parameters(BaseModel):
     test_time_views: Literal[1, 2, 6] | None
     seed: Seed
 
+    backend: Backend | None
     dtype: DType
     deterministic: bool
     threads: Annotated[Count, Field(le=1024)]

@@ -46,17 +46,20 @@ class PrepareParameters(StageParameters):
 
 
 class FeaturesParameters(StageParameters):
-    """`model` is None where no frozen base is to be run, and the rest then too."""
+    """`model` is None where no frozen base is to be run, and the rest then too;
+    `backend` also where KERAS_BACKEND chooses it."""
 
     model: str | None
     fine_tune_from: str | None = None
+    backend: str | None = None
     dtype: str | None = None
     deterministic: bool | None = None
     threads: int | None = None
 
 
 class TrainParameters(StageParameters):
-    """`dropout` has one rate for each place of the model."""
+    """`dropout` has one rate for each place of the model; `backend` is None where
+    KERAS_BACKEND chooses it."""
 
     model: str
     dropout: list[float]
@@ -79,12 +82,16 @@ class TrainParameters(StageParameters):
     class_weights: bool
     test_time_views: int
     seed: int
+    backend: str | None
     dtype: str
     deterministic: bool
     threads: int
 
 
 class EvaluateParameters(StageParameters):
+    """`backend` is None where KERAS_BACKEND chooses it."""
+
+    backend: str | None
     dtype: str
     deterministic: bool
     threads: int
