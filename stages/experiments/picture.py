@@ -49,7 +49,7 @@ def draw_tuning_log(
         axes.margins(y=0.15)
         axes.set_ylabel("accuracy")
         data = lines[shown[0].name]["data"]
-        axes.set_title(f"More dropout after the last pool, more epochs, smaller batches ({data})")
+        axes.set_title(f"More dropout after the last pool, more epochs, smaller batches\n{data}")
         axes.legend(loc="best")
         drawn = style.png(figure)
     with files.replacing(path) as partial:

@@ -165,7 +165,8 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
         here = line["accuracy"] or "open"
         if line["spread"]:
             here += f" ± {line['spread']}"
-        settings = (line["network"], line["dropout"] or "–", line["epochs"], line["batch_size"])
+        dropout = line["dropout"].replace(" ", ", ") or "–"
+        settings = (line["network"], dropout, line["epochs"], line["batch_size"])
         table.append(
             (
                 line["source"],
@@ -182,7 +183,9 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
         "",
         "Written by `make published`; not by hand. 'Here' is the accuracy on the test images after",
         "the last epoch; ± is one standard deviation over the training seeds. Seconds are the",
-        "training's. 'Training images' is the last epoch's accuracy on those, with dropout.",
+        "training's, whatever else the machine did meanwhile. 'Training images' is the last",
+        "epoch's accuracy on those, with dropout. The figures were published for the original",
+        "files; where the data are JPEG copies, compare rows with each other.",
         "",
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table),
         "",

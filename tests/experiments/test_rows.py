@@ -3,8 +3,10 @@
 import csv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
 from stages.errors import PipelineError
 from stages.experiments import publication
@@ -13,6 +15,8 @@ from stages.experiments.publication import Place
 from stages.experiments.repository import Repository
 from stages.experiments.results import Result
 from stages.experiments.rows import chosen, read_rows
+from stages.figures import style
+from stages.figures.style import png
 from tests.support import REPOSITORY
 
 ROWS = REPOSITORY / "experiments" / "published.yaml"
@@ -96,18 +100,36 @@ def test_the_table_says_what_came_out_and_is_the_journal(tmp_path, base):
     assert publication.read_done(place, changed) == {}
 
 
-def test_the_picture_shows_the_rows_of_the_tuning_log_that_have_run(tmp_path, base):
+def extents(figure: Any) -> tuple[Any, dict[str, Any]]:
+    """The page and the place of each text on it, in pixels."""
+    figure.canvas.draw()
+    found = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_text())
+    return figure.bbox, {text.get_text(): text.get_window_extent() for text in found}
+
+
+def test_the_picture_shows_the_rows_of_the_tuning_log_that_have_run(tmp_path, base, monkeypatch):
     rows = read_rows(ROWS, base, None, quick=False)
     path, repository = tmp_path / "p.png", Repository(REPOSITORY)
     assert not draw_tuning_log(path, rows, {})
     assert not path.exists()
+    copies = "CIFAR-10, all 50,000, JPEG copies"
     lines = {
         name: publication.line_of(
             named(rows, name), [result(value)], "0" * 40, repository, tmp_path
         )
+        | {"data": copies}
         for name, value in (("cifar10-first", 0.74), ("cifar10-fourth", 0.76))
     }
+    drawn = []
+    monkeypatch.setattr(style, "png", lambda figure: drawn.append(extents(figure)) or png(figure))
     assert draw_tuning_log(path, rows, lines)
+    ((page, texts),) = drawn
+    assert any(copies in text for text in texts)
+    for box in texts.values():
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+        assert box.y1 <= page.y1
     once = path.read_bytes()
     assert once.startswith(b"\x89PNG")
     draw_tuning_log(path, rows, lines)
