@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import PipelineError, did_you_mean
+from stages.runtime.imports import absent, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
 BACKENDS = ("tensorflow", "jax", "torch")
+# What Keras imports for pictures, wrappers and tables, and nobody here uses: a second of
+# CPU and 140 MiB a process.
+UNUSED = ("matplotlib", "sklearn", "pandas")
 
 
 def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
@@ -34,7 +38,7 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     backend = os.environ["KERAS_BACKEND"] = chosen()
     _set_environment(backend, threads, deterministic)
-    with _silent_stderr(), _without("matplotlib", "sklearn"):
+    with _silent_stderr(), uncollected(), absent(*UNUSED):
         import keras
 
     if backend == "tensorflow":
@@ -181,22 +185,6 @@ def feed(batches: Any) -> Any:
 def _has_nvidia() -> bool:
     """Whether there is a driver for an NVIDIA GPU, on Linux or below Windows."""
     return any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))
-
-
-@contextlib.contextmanager
-def _without(*packages: str) -> Iterator[None]:
-    """Keras without what it imports for its pictures and wrappers, which nobody here uses.
-
-    They cost each process a second of CPU and 80 MiB.
-    """
-    absent = [name for name in packages if name not in sys.modules]
-    none: dict[str, Any] = dict.fromkeys(absent)  # an import of None raises ImportError
-    sys.modules.update(none)
-    try:
-        yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def main() -> None:
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     from stages.models import saving
 
-    model_file = paths.MODEL / saving.MODEL_FILE
+    model_file = paths.MODEL_FILE
     digest = model_digest(model_file)
     record = recorder.attach_run(digest)
     model = saving.load_model(model_file)

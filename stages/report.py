@@ -26,8 +26,7 @@ EXPLAINED_SIZE = 160  # pixels, the longer side of the image whose activations a
 
 
 def main() -> None:
-    model = paths.MODEL / "model.keras"
-    if model.exists():
+    if paths.MODEL_FILE.exists():
         recorder.open_early()
     results = read_results()
     charts, layers = contents.charts(results), contents.layers(results)
@@ -44,16 +43,16 @@ def main() -> None:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     files.write_text(paths.REPORTS / "report.html", html)
-    _record(model)
+    _record()
     say("report", f"{paths.REPORTS / 'report.html'} and {len(figures)} figures")
 
 
-def _record(model: Path) -> None:
+def _record() -> None:
     """Add the page and the pictures to the MLflow run of the model."""
-    if not model.exists():
-        say("report", f"{model} is not there: the report is not recorded in MLflow")
+    if not paths.MODEL_FILE.exists():
+        say("report", f"{paths.MODEL_FILE} is not there: the report is not recorded in MLflow")
         return
-    record = recorder.attach_run(model_digest(model))
+    record = recorder.attach_run(model_digest())
     record.log_artifact(paths.REPORTS / "report.html")
     record.log_artifact(paths.FIGURES, "figures")
     # The stages' wall times; a stage that came from DVC's cache keeps its last one.

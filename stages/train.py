@@ -83,14 +83,13 @@ def _train(
     model = _build(parameters, dataset)
     fitting.fit(_phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)
-    path = paths.MODEL / saving.MODEL_FILE
-    saving.save_model(model, path)
-    digest = model_digest(path)
+    saving.save_model(model, paths.MODEL_FILE)
+    digest = model_digest(paths.MODEL_FILE)
     record.log_metrics(recorder.known_scores(digest, dataset["digest"]))
     record.log_tags({"model_digest": digest})
     record.log_metrics({"train_seconds": progress.seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
-    record.log_model(path, _example(), dataset["classes"])
+    record.log_model(paths.MODEL_FILE, _example(), dataset["classes"])
     record.finish()
     resume.forget(folder)
 

@@ -28,7 +28,7 @@ def ready(classes: int = 3, **changes) -> keras.Model:
     write_prepared(classes=classes)
     keras.utils.set_random_seed(3)
     model = build_model("tiny_cnn", (8, 8, 1), classes, normalization=MINMAX)
-    saving.save_model(model, paths.MODEL / saving.MODEL_FILE)
+    saving.save_model(model, paths.MODEL_FILE)
     return model
 
 

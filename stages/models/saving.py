@@ -18,14 +18,13 @@ from stages.models import layers as layers  # registers the classes that a model
 from stages.models import views as views
 from stages.runtime import files
 
-MODEL_FILE = "model.keras"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Write `model` (not its optimizer) as a .keras archive with reproducible bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / MODEL_FILE
+        plain = Path(folder) / "model.keras"
         model.save(plain, include_optimizer=False)
         with zipfile.ZipFile(plain) as archive:
             entries = {name: archive.read(name) for name in sorted(archive.namelist())}

@@ -15,6 +15,7 @@ WEIGHTS = Path("data/weights")
 PREPARED = Path("data/prepared")
 FEATURES = Path("data/features")
 MODEL = Path("data/model")
+MODEL_FILE = MODEL / "model.keras"
 EXPLANATIONS = Path("data/explanations")
 REPORTS = Path("reports")
 FIGURES = REPORTS / "figures"

@@ -25,7 +25,7 @@ from stages.tracking import store
 from stages.tracking.sqlite import StoreError
 from stages.tracking.wording import one_line
 
-MODEL_FILE = "model.keras"
+MODEL_FILE = paths.MODEL_FILE.name
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def workspace() -> Iterator[Trained]:
     Raises:
         PipelineError: there is none yet.
     """
-    file, dataset = paths.MODEL / MODEL_FILE, paths.PREPARED / "dataset.json"
+    file, dataset = paths.MODEL_FILE, paths.PREPARED / "dataset.json"
     for path in (file, dataset):
         if not path.is_file():
             raise PipelineError(
@@ -189,7 +189,7 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
     """The model of an experiment that DVC keeps and MLflow does not."""
     with TemporaryDirectory() as scratch:
         file, dataset = Path(scratch) / MODEL_FILE, Path(scratch) / "dataset.json"
-        experiments.fetch(experiment, paths.MODEL / MODEL_FILE, file)
+        experiments.fetch(experiment, paths.MODEL_FILE, file)
         experiments.fetch(experiment, paths.PREPARED / "dataset.json", dataset)
         classes = files.read_json(dataset)["classes"]
         yield Trained(file, classes, f"experiment {experiment.name} ({experiment.commit[:7]})")

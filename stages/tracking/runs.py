@@ -16,7 +16,6 @@ from stages.tracking.wording import one_line, tag_value, without_credentials
 
 # The stages that stand before the model: a failure there belongs to no older run.
 BEFORE_MODEL = ("params", "download", "weights", "prepare", "features", "train")
-MODEL = paths.MODEL / "model.keras"
 
 _current: Record | None = None  # the run that this process works or worked on
 
@@ -47,7 +46,7 @@ def attach_run(model_digest: str) -> Record:
     return record
 
 
-def model_digest(path: Path = MODEL) -> str:
+def model_digest(path: Path = paths.MODEL_FILE) -> str:
     """The value of the tag `model_digest`: SHA-256 (hex) of the saved model."""
     return files.sha256(path)
 
@@ -59,7 +58,7 @@ def record_failure(stage: str, message: str) -> None:
     """
     with contextlib.suppress(BaseException):
         record = _current or Record(None, None)
-        if record.run_id is None and stage not in BEFORE_MODEL and MODEL.exists():
+        if record.run_id is None and stage not in BEFORE_MODEL and paths.MODEL_FILE.exists():
             record = _open(lambda store: _attach(store, model_digest()))
         if record.run_id is None:
             record = _open(lambda store: _start(store, _resolved_parameters(), {}, None))

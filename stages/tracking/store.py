@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from stages.runtime import paths
+from stages.runtime.imports import uncollected
 from stages.runtime.stage import say
 from stages.tracking import sqlite, view
 from stages.tracking.sqlite import StoreError
@@ -114,7 +115,8 @@ def quiet() -> None:
 
 def _connect(uri: str, name: str, shown: str) -> Store:
     quiet()
-    from mlflow import MlflowClient
+    with uncollected():
+        from mlflow import MlflowClient
 
     if uri.startswith("sqlite:"):
         import sqlalchemy

@@ -21,10 +21,14 @@ from stages.tracking.record import Record
 
 
 class Worker:
-    """The functions of `stages.tracking.runs`, and the methods of the run that they gave."""
+    """The functions of `stages.tracking.runs`, and where JSON is not enough the run's methods."""
 
     def __init__(self) -> None:
         self._record = Record(None, None)
+
+    def answer(self, name: str, arguments: list[Any]) -> Any:
+        """What this function, or else the run's own method of this name, returns."""
+        return (getattr(self, name, None) or getattr(self._record, name))(*arguments)
 
     def start_run(
         self, parameters: dict[str, Any], tags: dict[str, str], resume: str | None
@@ -42,23 +46,8 @@ class Worker:
     def record_failure(self, stage: str, message: str) -> None:
         runs.record_failure(stage, message)
 
-    def log_epoch(self, epoch: int, row: dict[str, float]) -> None:
-        self._record.log_epoch(epoch, row)
-
-    def log_metrics(self, values: dict[str, float]) -> None:
-        self._record.log_metrics(values)
-
-    def log_tags(self, tags: dict[str, str]) -> None:
-        self._record.log_tags(tags)
-
-    def log_artifact(self, path: str, folder: str) -> None:
-        self._record.log_artifact(path, folder)
-
     def log_model(self, path: str, example: list[Any], classes: list[str]) -> None:
         self._record.log_model(Path(path), np.asarray(example, "uint8"), classes)
-
-    def finish(self) -> None:
-        self._record.finish()
 
 
 def main() -> None:
@@ -72,7 +61,7 @@ def main() -> None:
             number, name, arguments = json.loads(line)
             value, error = None, ""
             try:
-                value = getattr(worker, name)(*arguments)
+                value = worker.answer(name, arguments)
             except Exception:
                 error = traceback.format_exc()
             answer = {"number": number, "value": value, "error": error}

@@ -144,7 +144,7 @@ def test_a_failure_marks_the_open_run(client):
 
 def test_a_failure_before_the_training_is_a_run_of_its_own(client, monkeypatch):
     paths.MODEL.mkdir(parents=True)  # of an older run, and still there
-    runs.MODEL.write_bytes(b"model")
+    paths.MODEL_FILE.write_bytes(b"model")
     begin(client, model_digest())
     monkeypatch.setattr(runs, "_current", None)
     files.write_json(paths.PARAMS / "report.json", {**PARAMETERS, "epochs": 3})
@@ -167,7 +167,7 @@ def test_a_failure_without_parameters(client):
 
 def test_a_failure_after_the_training_belongs_to_the_models_run(client, monkeypatch):
     paths.MODEL.mkdir(parents=True)
-    runs.MODEL.write_bytes(b"model")
+    paths.MODEL_FILE.write_bytes(b"model")
     run_id = begin(client, model_digest())
     monkeypatch.setattr(runs, "_current", None)
     record_failure("evaluate", "explain_image: 99")
