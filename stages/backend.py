@@ -18,8 +18,7 @@ from stages.runtime.imports import absent, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
 BACKENDS = ("tensorflow", "jax", "torch")
-# What Keras imports for pictures, wrappers and tables, and nobody here uses: a second of
-# CPU and 140 MiB a process.
+# What Keras imports for pictures, wrappers and tables, and nobody here uses.
 UNUSED = ("matplotlib", "sklearn", "pandas")
 
 
