@@ -113,11 +113,26 @@ def test_a_wrong_definition_is_one_line(tmp_path):
         ("workspace: toy", "workspace: tow", "toy: workspace: tow: unknown; did you mean toy?"),
         ("name: far", "name: toy", "pairs.yaml: toy: 2 pairs have this name; rename one"),
         (", most: 1.15", "", "toy: goals: expected one of most and least"),
+        ("repro}", "repro, rounds: 0}", "A: rounds: expected a whole number from 1, not 0"),
     ]:
         path = tmp_path / "pairs.yaml"
         path.write_text(PAIRS.replace(old, new))
         with pytest.raises(PipelineError, match=re.escape(line)):
             read_definition(path)
+
+
+def test_a_variant_can_have_fewer_rounds_and_keeps_what_was_measured(tmp_path):
+    path = tmp_path / "pairs.yaml"
+    path.write_text(PAIRS)
+    all_rounds = read_definition(path)
+    path.write_text(PAIRS.replace("command: dvc repro}", "command: dvc repro, rounds: 1}"))
+    one = read_definition(path)
+    pair = one.pairs[0]
+    asked = [(number, variant.name) for number, variant in pair.measurements()]
+    assert asked == [(1, "A"), (1, "B"), (2, "B")]
+    assert one.key(pair, pair.variants[0]) == all_rounds.key(pair, all_rounds.pairs[0].variants[0])
+    lines = table.text([pair], latest([record("A", 1, 1), record("B", 1, 1)]), {}).splitlines()
+    assert [line.split()[-3:] for line in lines[2:4]] == [["1", "of", "1"], ["1", "of", "2"]]
 
 
 def test_medians_spreads_and_ratios_of_a_journal(tmp_path):

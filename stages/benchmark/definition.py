@@ -23,7 +23,7 @@ from stages.experiments.definition import (
 )
 
 PAIR_KEYS = ("name", "about", "quick", "workspace", "overrides", "rounds", "variants", "goals")
-VARIANT_KEYS = ("name", "command", "before", "overrides", "grid", "counts_as_epochs")
+VARIANT_KEYS = ("name", "command", "before", "overrides", "grid", "counts_as_epochs", "rounds")
 GOAL_KEYS = ("quantity", "of", "over", "most", "least")
 QUANTITIES = ("seconds", "images_per_second", "peak_mib", "accuracy")
 PROGRAMS = ("dvc", "python")
@@ -50,13 +50,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Variant:
-    """One side of a pair: `command` is timed, `before` is not."""
+    """One side of a pair: `command` is timed, `before` is not; in the first `rounds`
+    rounds of the pair, or in all."""
 
     name: str
     command: str
     before: str | None
     overrides: dict[str, Any]
     counts_as_epochs: int | None
+    rounds: int | None = None
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -81,6 +83,19 @@ class Pair:
     variants: tuple[Variant, ...]
     goals: tuple[Goal, ...]
 
+    def rounds_of(self, variant: Variant) -> int:
+        """In how many rounds the variant is measured, the first ones."""
+        return self.rounds if variant.rounds is None else min(variant.rounds, self.rounds)
+
+    def measurements(self) -> list[tuple[int, Variant]]:
+        """All that is measured, round by round, each with the round's number from 1."""
+        return [
+            (number, variant)
+            for number in range(1, self.rounds + 1)
+            for variant in self.variants
+            if number <= self.rounds_of(variant)
+        ]
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -91,7 +106,9 @@ class Definition:
 
     def key(self, pair: Pair, variant: Variant) -> str:
         """A digest of all that is asked for: a changed variant is measured again."""
-        asked = (self.workspaces[pair.workspace], pair.overrides, asdict(variant))
+        of_variant = asdict(variant)
+        del of_variant["rounds"]  # more rounds are no other measurement
+        asked = (self.workspaces[pair.workspace], pair.overrides, of_variant)
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -183,9 +200,9 @@ def _variants(where: str, entry: dict[str, Any]) -> list[Variant]:
     for key in ("command", "before"):
         if key in entry and str(entry[key]).split(" ")[0] not in PROGRAMS:
             raise PipelineError(f"{where}: {key}: expected a command of {' or '.join(PROGRAMS)}")
-    counted = entry.get("counts_as_epochs")
-    if counted is not None:
-        whole(f"{where}: counts_as_epochs", counted, 1)
+    for key in ("counts_as_epochs", "rounds"):
+        if entry.get(key) is not None:
+            whole(f"{where}: {key}", entry[key], 1)
     grid = mapping(f"{where}: grid", entry.get("grid") or {})
     values = [listing(f"{where}: grid: {key}", each) for key, each in grid.items()]
     return [
@@ -197,7 +214,8 @@ def _variants(where: str, entry: dict[str, Any]) -> list[Variant]:
                 **mapping(f"{where}: overrides", entry.get("overrides") or {}),
                 **dict(zip(grid, combination, strict=True)),
             },
-            counts_as_epochs=counted,
+            counts_as_epochs=entry.get("counts_as_epochs"),
+            rounds=entry.get("rounds"),
         )
         for combination in itertools.product(*values)
     ]

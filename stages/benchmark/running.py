@@ -62,8 +62,7 @@ class Benchmark:
         asked = {
             (pair.name, variant.name, number): (variant, self.definition.key(pair, variant))
             for pair in self.definition.pairs
-            for variant in pair.variants
-            for number in range(1, pair.rounds + 1)
+            for number, variant in pair.measurements()
         }
 
         @functools.cache
@@ -112,13 +111,9 @@ class Benchmark:
     def _pair(
         self, pair: Pair, done: Mapping[tuple[str, str, int], Record], outcome: Outcome
     ) -> None:
-        missing = [
-            (number, variant)
-            for number in range(1, pair.rounds + 1)
-            for variant in pair.variants
-            if (pair.name, variant.name, number) not in done
-        ]
-        total = pair.rounds * len(pair.variants)
+        asked_for = pair.measurements()
+        missing = [each for each in asked_for if (pair.name, each[1].name, each[0]) not in done]
+        total = len(asked_for)
         if len(missing) < total:
             say("bench", f"{pair.name}: {total - len(missing)} of {total} are measured already")
         if not missing:

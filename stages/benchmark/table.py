@@ -86,10 +86,10 @@ def as_json(
 
 
 def _rows(pair: Pair, records: Records) -> list[str]:
-    measured = [(each.name, of_variant(pair, each.name, records)) for each in pair.variants]
+    measured = [(each, of_variant(pair, each.name, records)) for each in pair.variants]
     cells = {
-        name: [_cell(spread(found, quantity), digits) for quantity, _, digits in COLUMNS]
-        for name, found in measured
+        each.name: [_cell(spread(found, quantity), digits) for quantity, _, digits in COLUMNS]
+        for each, found in measured
     }
     # Columns that say nothing of this pair are left out.
     shown = [i for i in range(len(COLUMNS)) if any(row[i] for row in cells.values())]
@@ -97,8 +97,12 @@ def _rows(pair: Pair, records: Records) -> list[str]:
         return ["  not measured yet"]
     table = [["", *(COLUMNS[i][1] for i in shown), "runs"]]
     table += [
-        [name, *(cells[name][i] or "–" for i in shown), f"{len(found)} of {pair.rounds}"]
-        for name, found in measured
+        [
+            each.name,
+            *(cells[each.name][i] or "–" for i in shown),
+            f"{len(found)} of {pair.rounds_of(each)}",
+        ]
+        for each, found in measured
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
