@@ -112,7 +112,11 @@ class Benchmark:
         self, pair: Pair, done: Mapping[tuple[str, str, int], Record], outcome: Outcome
     ) -> None:
         asked_for = pair.measurements()
-        missing = [each for each in asked_for if (pair.name, each[1].name, each[0]) not in done]
+        missing = [
+            (number, variant)
+            for number, variant in asked_for
+            if (pair.name, variant.name, number) not in done
+        ]
         total = len(asked_for)
         if len(missing) < total:
             say("bench", f"{pair.name}: {total - len(missing)} of {total} are measured already")
