@@ -21,12 +21,12 @@ help: ## list the targets
 
 setup: ## make .venv with the locked requirements (TENSORFLOW=gpu, EXTRA=jax, EXTRA=torch)
 	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
-	@test -f .dvc/plots.html || python -m stages.figures.dvc_plots
+	@test -f .dvc/plots.html || python -m tools.dvc_plots
 
 repro: setup ## run the pipeline as params.yaml says: train, score, report
-	@python -m stages.runtime.mend
+	@python -m tools.repair
 	@dvc repro
-	@python -m stages.summary
+	@python -m tools.summary
 
 test: setup ## run the quick tests
 	@python -m pytest
@@ -35,44 +35,44 @@ test-slow: setup ## run the slow tests too
 	@python -m pytest -m 'slow or not slow'
 
 verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
-	@python -m stages.verify
+	@python -m tools.verify
 
-bench: setup ## measure the pipeline beside plain Keras (hours); goes on where it stopped
-	@python -m stages.bench
+bench: setup ## measure the pipeline beside plain Keras (hours); resumes where it stopped
+	@python -m benchmarks.bench
 
 bench-quick: setup ## the pipeline's ratios alone, in three minutes
-	@python -m stages.bench --quick
+	@python -m benchmarks.bench --quick
 
 lint: setup ## check the style and the types
 	@ruff format --check . && ruff check . && mypy
 
 audit: setup ## look for insecure code and known vulnerabilities of the requirements
-	@bandit -q -c pyproject.toml -r stages
+	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
 	@pip-audit --require-hashes -r $(LOCK) || echo 'pip-audit: see above; its service may be out of reach'
 
 ui: setup ## open MLflow's UI on 127.0.0.1
-	@python -m stages.tracking.ui
+	@python -m tools.ui
 
 sweep: setup ## run the experiments of FILE, JOBS at a time
-	@python -m stages.sweep $(FILE) --jobs $(JOBS)
+	@python -m tools.sweep $(FILE) --jobs $(JOBS)
 
 tune: setup ## let Optuna choose: FILE, or the example
-	@python -m stages.tune $(or $(FILE),experiments/search.yaml) --jobs $(JOBS)
+	@python -m tools.tune $(or $(FILE),experiments/search.yaml) --jobs $(JOBS)
 
-published: setup ## run the published rows again; goes on where it stopped
-	@python -m stages.published
+published: setup ## run the published rows again; resumes where it stopped
+	@python -m benchmarks.published
 
 published-quick: setup ## every published row with a tiny budget
-	@python -m stages.published --quick
+	@python -m benchmarks.published --quick
 
 compare: setup ## compare all experiments in one page, reports/experiments.html
-	@python -m stages.compare
+	@python -m tools.compare
 
 register: setup ## register the best run (by validation) in MLflow
-	@python -m stages.register
+	@python -m tools.register
 
 serve: setup ## serve the registered model on 127.0.0.1
-	@python -m stages.serve
+	@python -m tools.serve
 
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }

@@ -1,1 +1,1 @@
-"""The pipeline's stages (one DVC stage a file) and the rooms that they call."""
+"""The DVC stages, one a file and a page each: read, call the pipeline, write."""

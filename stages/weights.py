@@ -10,10 +10,10 @@ same bytes from every source. Without a pretrained base weights.json says null.
 from functools import partial
 from pathlib import Path
 
-from stages import tracking
-from stages.parameters.stages import WeightsParameters
-from stages.runtime import files, paths
-from stages.runtime.stage import run_stage, say
+from pipeline import tracking
+from pipeline.parameters.stages import WeightsParameters
+from pipeline.runtime import files, paths
+from pipeline.runtime.stage import run_stage, say
 
 
 def main() -> None:
@@ -23,14 +23,14 @@ def main() -> None:
         files.write_json(out / "weights.json", {"pretrained_weights": None})
         return
     # Half a second of imports that a model without a base does not need.
-    from stages.pretrained import base, imagenet, own_file
-    from stages.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
+    from pipeline.pretrained import base, imagenet, weights_file
+    from pipeline.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
 
     published = imagenet.descriptor()
     if wanted == "imagenet":
         arrays = imagenet.fetch(published, partial(say, "weights"))
     else:
-        arrays = own_file.read_file(Path(wanted))
+        arrays = weights_file.read_file(Path(wanted))
     digest = base.digest(arrays)
     name = "imagenet" if wanted == "imagenet" else Path(wanted).name
     record: Record = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.runtime import files
+from pipeline.runtime import files
 from tests.support import REPOSITORY, recorded_runs, set_parameters
 
 TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from stages.runtime import files, paths
-from stages.runtime import stage as stage_runner
+from pipeline.runtime import files, paths
+from pipeline.runtime import stage as stage_runner
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -18,15 +18,15 @@ CHANGES = {"epochs": 30, "augmentation": True, "best_weights": True}
 LONGEST = 25.0  # seconds until a kill: into the evaluation, on an idle machine
 
 
-def mend(repository: Repository) -> None:
+def repair(repository: Repository) -> None:
     """What `make repro` does first: DVC's own files may be broken."""
-    mended = repository.run(sys.executable, "-m", "stages.runtime.mend")
+    mended = repository.run(sys.executable, "-m", "tools.repair")
     assert mended.returncode == 0, mended.stderr
 
 
 def kill_at_random(repository: Repository, generator: random.Random) -> bool:
     """Start `dvc repro` and kill its whole process group; False if it was done before."""
-    mend(repository)
+    repair(repository)
     process = subprocess.Popen(
         ["dvc", "repro"],
         cwd=repository.folder,
@@ -62,7 +62,7 @@ def test_kills_at_random_moments_leave_the_same_bytes(tmp_path, kills):
             round_ += 1
             survived = Repository(tmp_path / f"survived-{round_}")
             survived.set(**CHANGES)
-    mend(survived)
+    repair(survived)
     out = survived.dvc("repro")
     assert survived.bytes() == undisturbed.bytes(), out
     assert set(survived.runs().status) <= {"FINISHED", "FAILED"}

@@ -19,11 +19,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from stages.parameters.stages import DownloadParameters, PrepareParameters
-from stages.runtime import files
-from stages.runtime.arrays import load_array
-from stages.runtime.paths import PARTS, PREPARED
-from tests.datasets.pictures import encoded
+from pipeline.parameters.stages import DownloadParameters, PrepareParameters
+from pipeline.runtime import files
+from pipeline.runtime.arrays import load_array
+from pipeline.runtime.paths import PARTS, PREPARED
+from tests.pipeline.datasets.pictures import encoded
 from tests.support import REPOSITORY
 
 MIB = 1 << 20

@@ -102,7 +102,7 @@ def test_an_experiment_from_the_run_cache_makes_no_second_run(repository):
 
 
 def test_plots_need_no_network(repository):
-    assert repository.run(sys.executable, "-m", "stages.figures.dvc_plots").returncode == 0
+    assert repository.run(sys.executable, "-m", "tools.dvc_plots").returncode == 0
     repository.dvc("plots", "show", "--out", "plots")
     page = (repository.folder / "plots/index.html").read_text(encoding="utf-8")
     assert page.count("vegaEmbed(") == 4  # two curves, two confusion matrices
@@ -129,7 +129,7 @@ def test_a_killed_dvc_needs_no_repair(repository):
     process.send_signal(signal.SIGKILL)
     process.wait()
     out = repository.dvc("repro")
-    assert "is still training" in out or "going on after epoch" in out
+    assert "is still training" in out or "resuming after epoch" in out
     assert "Epoch 1/40" not in out
     assert ran(repository.dvc("repro")) == []
     assert repository.runs().iloc[0].status == "FINISHED"

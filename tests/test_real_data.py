@@ -5,12 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime.paths import PARTS
-from tests.datasets.outs import arrays, described, expected, split_table
-from tests.datasets.pictures import (
-    download,
-    prepare,
-)
+from pipeline.runtime.paths import PARTS
+from tests.pipeline.datasets.outs import arrays, described, expected, split_table
+from tests.pipeline.datasets.pictures import download, prepare
 
 
 @pytest.mark.parametrize(

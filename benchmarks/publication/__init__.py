@@ -1,0 +1,1 @@
+"""The published rows: what others have measured, run again and written down."""

@@ -1,0 +1,108 @@
+"""Run the published rows again and write what came out: reports/published.csv, .md and .png.
+
+Rows that stand in the table with the same command are not run again; stopped
+at any moment, the same command goes on. CIFAR-10 is the archive that --cifar10
+or IMAGE_PIPELINE_CIFAR10 names, else its author's own files. The rows are in
+experiments/published.yaml. No DVC stage.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.publication.picture import draw_tuning_log
+from benchmarks.publication.rows import CIFAR10_VARIABLE, Row, chosen, read_rows
+from benchmarks.publication.table import Place, line_of, open_line, read_done, write_table
+from pipeline.errors import PipelineError
+from pipeline.parameters.code import stage_code
+from pipeline.parameters.stages import combined
+from pipeline.runtime import paths
+from pipeline.runtime.stage import say
+from tools.experiments.command import command_parser, run_command, shown
+from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from tools.experiments.repository import Repository
+from tools.experiments.results import read_result
+from tools.experiments.runner import Runner, checked_commit
+
+FILE = Path("experiments/published.yaml")
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    repository = Repository(paths.root())
+    commit = checked_commit(repository, arguments.as_committed)
+    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    rows = read_rows(arguments.file, base, _cifar10(arguments.cifar10), arguments.quick)
+    wanted = chosen(rows, arguments.only)
+    name = "published-quick" if arguments.quick else "published"
+    place = Place(paths.state() / name if arguments.quick else paths.root() / paths.REPORTS)
+    lines = read_done(place, rows)
+    for row in rows:
+        if row.open and row.name not in lines:
+            lines[row.name] = open_line(row, row.open)
+    todo = []
+    for row in wanted:
+        if lines.get(row.name, {}).get("accuracy") and not arguments.again:
+            _say_done(row, lines[row.name])
+        else:
+            todo.append(row)
+    with Runner("published", name, repository, commit, 1) as runner:
+        say("published", f"{len(todo)} rows to run, logs in {shown(runner.logs)}")
+        failed = 0
+        for number, row in enumerate(todo, 1):
+            say("published", f"row {number} of {len(todo)}: {row.source}, {row.data}")
+            outcome = runner.run(row.experiments)
+            if outcome.failed:
+                failed += 1
+                reason = next(iter(outcome.failed.values()))
+                if not lines.get(row.name, {}).get("accuracy"):
+                    lines[row.name] = open_line(row, reason)
+            else:
+                results = [
+                    read_result(repository, each, revision, runner.cache)
+                    for each, revision in outcome.finished.items()
+                ]
+                lines[row.name] = line_of(row, results, commit, repository, runner.cache)
+            _write(place, rows, lines)
+    _write(place, rows, lines)
+    say("published", f"the table is in {shown(place.markdown)}")
+    return 1 if failed else 0
+
+
+def _write(place: Place, rows: list[Row], lines: dict[str, dict[str, str]]) -> None:
+    draw_tuning_log(place.picture, rows, lines)
+    write_table(place, rows, lines)
+
+
+def _say_done(row: Row, line: Mapping[str, str]) -> None:
+    parameters = resolved_parameters(row.name, row.experiments[0].parameters)
+    same = combined(stage_code(parameters)).startswith(line["code"] or "unknown")
+    more = "" if same else "; the code has changed since, --again runs it anew"
+    say("published", f"{row.name}: stands, of commit {line['commit']}{more}")
+
+
+def _cifar10(given: Path | None) -> Path | None:
+    variable = os.environ.get(CIFAR10_VARIABLE)
+    named = given or (Path(variable) if variable else None)
+    if named is not None and not named.exists():
+        raise PipelineError(f"{'--cifar10' if given else CIFAR10_VARIABLE}: {named}: not there")
+    return named
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("published", __doc__)
+    parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
+    parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="every row for an epoch on tiny digits; the table goes to .state/published-quick",
+    )
+    parser.add_argument("--cifar10", type=Path, metavar="PATH", help="CIFAR-10 as class folders")
+    return parser
+
+
+if __name__ == "__main__":
+    run_command("published", main)

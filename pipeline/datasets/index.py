@@ -1,0 +1,84 @@
+"""What `prepare` knows of the images in data/raw before it reads a pixel."""
+
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.datasets.imagezip import offsets, read_index
+from pipeline.datasets.pixels import ArrayPixels, FilePixels
+from pipeline.datasets.raw import RawDataset
+from pipeline.runtime.arrays import load_array
+from pipeline.runtime.paths import PARTS
+
+Indices = npt.NDArray[np.int64]
+
+_PART_CODES = {"": 0} | {part: code for code, part in enumerate(PARTS, 1)}
+
+
+@dataclass(frozen=True)
+class Index:
+    """The images in the order of data/raw.
+
+    `labels` int64 (N,); `published` has the rows of the source's own parts;
+    `names` and `sha256` (bytes, (N,)) are None for a named set.
+    """
+
+    labels: Indices
+    published: dict[str, Indices]
+    pixels: ArrayPixels | FilePixels
+    names: list[str] | None = None
+    sha256: npt.NDArray[np.bytes_] | None = None
+
+
+def read(folder: Path, raw: RawDataset, size: int | None, channels: int | None) -> Index:
+    """Read data/raw. `size` (pixels a side) and `channels`: None keeps a named set's own."""
+    return (
+        _arrays(folder, raw, size, channels) if raw.image_shape else _files(folder, size, channels)
+    )
+
+
+def _arrays(folder: Path, raw: RawDataset, size: int | None, channels: int | None) -> Index:
+    height, width, own_channels = raw.image_shape or (0, 0, 0)
+    shape = (size or height, size or width, channels or own_channels)
+    labels = np.array(load_array(folder / "labels.npy"))
+    published = {
+        part: np.arange(start, stop, dtype="int64")
+        for part, (start, stop) in (raw.parts or {}).items()
+    }
+    return Index(labels, published, ArrayPixels((folder / "images.npy").absolute(), shape))
+
+
+def _files(folder: Path, size: int | None, channels: int | None) -> Index:
+    if size is None:
+        raise ValueError("image_size is None for images of many sizes")
+    names, parts, sha256 = [], bytearray(), bytearray()
+    labels, sizes = array("q"), array("q")
+    for row in read_index(folder / "index.csv"):
+        names.append(row.name)
+        labels.append(row.label)
+        sizes.append(row.size)
+        parts.append(_PART_CODES[row.split])
+        sha256 += bytes.fromhex(row.sha256)
+    codes = np.frombuffer(parts, "uint8")
+    published = {
+        part: np.flatnonzero(codes == code)
+        for part, code in _PART_CODES.items()
+        if part and (codes == code).any()
+    }
+    name_lengths = np.array([len(name.encode()) for name in names], "int64")
+    return Index(
+        np.array(labels, "int64"),
+        published,
+        FilePixels(
+            (folder / "images.zip").absolute(),
+            offsets(name_lengths, np.array(sizes, "int64")),
+            np.array(sizes, "int64"),
+            name_lengths,
+            (size, size, channels or 3),
+        ),
+        names,
+        np.frombuffer(sha256, "S32"),
+    )

@@ -1,0 +1,108 @@
+"""A folder or archive of a person's own into data/raw: the encoded images as they are."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.datasets.folder import Folder
+from pipeline.datasets.imagezip import ImageZipWriter
+from pipeline.datasets.layout import Layout, arrange
+from pipeline.datasets.names import counted, listed
+from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
+from pipeline.datasets.tree import Tree
+from pipeline.runtime import files
+
+Report = Callable[[str], None]
+
+
+def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
+    """Write images.zip, index.csv and dataset.json into `folder`/out.
+
+    Args:
+        name: of the data set; `path` is the folder or archive.
+        folder: of the running stage; what is written stays in it after a kill.
+        report: gets a line for what the person should know.
+
+    Raises:
+        PipelineError: an archive that is refused, or no class folders with images.
+    """
+    tree = _open(path, folder)
+    layout = arrange(tree)
+    _say_layout(path.name, tree, layout, report)
+    out = folder / "out"
+    if not (out / "dataset.json").exists():
+        _copy(tree, layout, folder, out, report)
+        _describe(name, path, tree, layout, out).write(out)
+
+
+def _open(path: Path, scratch: Path) -> Tree:
+    if path.is_dir():
+        return Folder(path)
+    from pipeline.datasets.tarball import open_archive
+
+    return open_archive(path, scratch)
+
+
+def _copy(tree: Tree, layout: Layout, folder: Path, out: Path, report: Report) -> None:
+    """Write images.zip and index.csv, from where a killed run of the same files stood."""
+    from pipeline.datasets.archive import damage_in_one_line
+
+    listing = folder / "listing"
+    if not listing.exists() or listing.read_text() != tree.fingerprint:
+        files.fresh_folder(out)
+        files.write_text(listing, tree.fingerprint)
+    with ImageZipWriter(out) as writer:
+        if writer.done:
+            report(f"resuming after {counted(writer.done, 'image')}, from a run that was stopped")
+        with tqdm(
+            desc="download",
+            total=len(layout.images),
+            initial=writer.done,
+            unit=" images",
+            mininterval=0.5,
+        ) as bar:
+            for image in layout.images[writer.done :]:
+                with damage_in_one_line(f"{tree.title}: {image.name}"), tree.open(image.entry) as f:
+                    writer.add(image.name, image.label, image.part, f)
+                bar.update()
+        writer.finish()
+
+
+def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> RawDataset:
+    # The index holds the SHA-256 of every image, and so stands for them all.
+    digest = hashlib.sha256("\n".join(layout.classes).encode())
+    digest.update((out / "index.csv").read_bytes())
+    return RawDataset(
+        kind="files",
+        name=name,
+        title=name,
+        classes=layout.classes,
+        source=f"{'a folder' if path.is_dir() else 'an archive'} of one's own, {path.name}",
+        licence="not stated",
+        mirrored=True,
+        digest=f"sha256:{digest.hexdigest()}",
+        ignored=Ignored(
+            hidden=tree.hidden,
+            others=len(layout.ignored),
+            names=layout.ignored[:MOST_NAMES],
+        ),
+    )
+
+
+def _say_layout(title: str, tree: Tree, layout: Layout, report: Report) -> None:
+    parts: dict[str, int] = {}
+    for image in layout.images:
+        parts[image.part] = parts.get(image.part, 0) + 1
+    split = ", ".join(f"{count:,} {part}" for part, count in parts.items() if part)
+    images = counted(len(layout.images), "image")
+    report(f"{title}: {images} in {len(layout.classes):,} classes{f' ({split})' if split else ''}")
+    if layout.ignored:
+        many = counted(len(layout.ignored), "file")
+        report(
+            f"{title}: {many} left out, being no image or in no class folder: "
+            f"{listed(layout.ignored, 3)}"
+        )
+    if tree.hidden:
+        report(f"{title}: {counted(tree.hidden, 'hidden file')} left out")

@@ -1,0 +1,163 @@
+"""The pixels of data/raw in the shape that the model takes, any rows in any order."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.datasets.imagezip import read_image
+from pipeline.runtime.arrays import load_array
+
+Pixels = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Sizes = npt.NDArray[np.int32]  # (N, 2): width and height as the image came; 0, 0 if unreadable
+
+# A chunk, which is the work of one process at a time, has no more bytes than this, in or out.
+_CHUNK_BYTES = 4 << 20
+_CHUNK_ROWS = 256
+# Below this starting a second process takes longer than the work.
+_PARALLEL_BYTES = 8 << 20
+
+
+class Task(Protocol):
+    """Some rows to be read, small enough to be sent to another process."""
+
+    def run(self) -> tuple[Pixels, Sizes]:
+        """Their pixels, uint8 (n, H, W, C), and sizes."""
+
+
+class PixelSource(Protocol):
+    """The images of data/raw, in the shape (H, W, C)."""
+
+    shape: tuple[int, int, int]
+
+    def tasks(self, rows: Indices) -> Iterator[Task]:
+        """The rows, in their order, cut into tasks."""
+
+    def is_long(self, rows: Indices) -> bool:
+        """Whether the work is worth several processes."""
+
+
+@dataclass(frozen=True)
+class ArrayTask:
+    path: Path
+    rows: Indices
+    shape: tuple[int, int, int]
+
+    def run(self) -> tuple[Pixels, Sizes]:
+        images = load_array(self.path)
+        _, height, width, _ = images.shape
+        pixels = images[self.rows]
+        if pixels.shape[1:] != self.shape:
+            from PIL import Image
+
+            from pipeline.datasets.decode import convert
+
+            pixels = np.stack([convert(Image.fromarray(_plane(x)), *self.shape) for x in pixels])
+        sizes = np.tile(np.array([width, height], "int32"), (len(self.rows), 1))
+        return pixels, sizes
+
+
+@dataclass(frozen=True)
+class ArrayPixels:
+    """images.npy of a named data set."""
+
+    path: Path
+    shape: tuple[int, int, int]
+
+    def tasks(self, rows: Indices) -> Iterator[ArrayTask]:
+        step = _rows_for(self.shape)
+        for start in range(0, len(rows), step):
+            yield ArrayTask(self.path, rows[start : start + step], self.shape)
+
+    def is_long(self, rows: Indices) -> bool:
+        converted = load_array(self.path).shape[1:] != self.shape
+        return converted and len(rows) * int(np.prod(self.shape)) > 4 * _PARALLEL_BYTES
+
+
+@dataclass(frozen=True)
+class FileTask:
+    path: Path
+    offsets: list[int]
+    sizes: list[int]
+    name_lengths: list[int]
+    shape: tuple[int, int, int]
+
+    def run(self) -> tuple[Pixels, Sizes]:
+        from pipeline.datasets.decode import UnreadableError, decode
+
+        pixels = np.zeros((len(self.offsets), *self.shape), "uint8")
+        sizes = np.zeros((len(self.offsets), 2), "int32")
+        file = os.open(self.path, os.O_RDONLY)
+        try:
+            places = zip(self.offsets, self.sizes, self.name_lengths, strict=True)
+            for row, place in enumerate(places):
+                try:
+                    data = read_image(file, *place)
+                    pixels[row], sizes[row] = decode(data, self.shape[0], self.shape[2])
+                except UnreadableError:
+                    continue
+        finally:
+            os.close(file)
+        return pixels, sizes
+
+
+@dataclass(frozen=True)
+class FilePixels:
+    """images.zip of a folder or archive of one's own; see `pipeline.datasets.imagezip`.
+
+    `offsets`, `sizes` (in bytes) and `name_lengths` have an element for each image.
+    """
+
+    path: Path
+    offsets: Indices
+    sizes: Indices
+    name_lengths: Indices
+    shape: tuple[int, int, int]
+
+    def tasks(self, rows: Indices) -> Iterator[FileTask]:
+        most = _rows_for(self.shape)
+        start = 0
+        while start < len(rows):
+            ends = np.cumsum(self.sizes[rows[start : start + most]])
+            count = max(1, int(np.searchsorted(ends, _CHUNK_BYTES, side="right")))
+            chunk = rows[start : start + count]
+            yield FileTask(
+                self.path,
+                self.offsets[chunk].tolist(),
+                self.sizes[chunk].tolist(),
+                self.name_lengths[chunk].tolist(),
+                self.shape,
+            )
+            start += count
+
+    def is_long(self, rows: Indices) -> bool:
+        return int(self.sizes[rows].sum()) > _PARALLEL_BYTES or len(rows) > 5_000
+
+    def reason(self, row: int) -> str:
+        """Why an image cannot be read."""
+        from pipeline.datasets.decode import UnreadableError, decode
+
+        file = os.open(self.path, os.O_RDONLY)
+        try:
+            place = (int(self.offsets[row]), int(self.sizes[row]), int(self.name_lengths[row]))
+            decode(read_image(file, *place), self.shape[0], self.shape[2])
+        except UnreadableError as error:
+            return str(error)
+        finally:
+            os.close(file)
+        return "unreadable"
+
+
+def _rows_for(shape: tuple[int, int, int]) -> int:
+    """How many images of this shape make a task."""
+    return max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // int(np.prod(shape))))
+
+
+def _plane(pixels: Pixels) -> Pixels:
+    """Grey images without their last axis, as Pillow takes them."""
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

@@ -1,0 +1,119 @@
+"""Tasks done by several processes, their results in the order of the tasks."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Self
+
+from pipeline.datasets.pixels import Pixels, Sizes, Task
+from pipeline.errors import PipelineError
+
+# A process takes 60 MB, and decoding is soon bound by the disk.
+MOST_PROCESSES = 8
+
+Result = tuple[Pixels, Sizes]
+
+
+class ProcessKilledError(PipelineError):
+    """A process was killed in its work; what is done stays, and the next start goes on."""
+
+
+class Workers:
+    """Processes that run tasks, from the first task to the end of the `with` block.
+
+    With `parallel` as many as this process has processors, at most
+    `MOST_PROCESSES`; else this process runs the tasks. The results are the same.
+    """
+
+    def __init__(self, parallel: bool) -> None:
+        self._processes = min(_processors(), MOST_PROCESSES) if parallel else 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        if self._processes > 1:
+            # Spawned, not forked: a fork of a process with threads may hang.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, context, initializer=_start)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        """The tasks' results, in the order of the tasks.
+
+        No more than two tasks a process are under way, so that memory does not
+        grow with their number.
+
+        Raises:
+            ProcessKilledError: a process was killed, for want of memory say.
+        """
+        if not self._pool:
+            yield from map(_run, tasks)
+            return
+        under_way: deque[Future[Result]] = deque()
+        try:
+            for task in tasks:
+                with _uninterrupted():
+                    under_way.append(self._pool.submit(_run, task))
+                if len(under_way) >= 2 * self._processes:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        except (BrokenProcessPool, MemoryError):
+            raise ProcessKilledError(
+                "a process that decodes images was killed (too little memory?); "
+                "`dvc repro` resumes from here"
+            ) from None
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back while a process may be started: half started, it would die
+    with a traceback. It never gets Ctrl-C itself, for it inherits that the signal is blocked."""
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for late in held:
+            signal.raise_signal(late)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run(task: Task) -> Result:
+    return task.run()
+
+
+def _start() -> None:
+    """In each process: end when the main one is gone, kill -9 included."""
+    warnings.simplefilter("ignore")
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,200 @@
+"""From data/raw to data/prepared: the split, the parts' pixels and labels, their description."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipeline.datasets import audit
+from pipeline.datasets import index as indices
+from pipeline.datasets.index import Index
+from pipeline.datasets.labels import one_hot
+from pipeline.datasets.names import counted, listed, shown
+from pipeline.datasets.pixels import FilePixels, Sizes
+from pipeline.datasets.pool import Workers
+from pipeline.datasets.raw import RawDataset
+from pipeline.datasets.split import Wish, split
+from pipeline.datasets.statistics import channel_statistics
+from pipeline.errors import PipelineError
+from pipeline.parameters.stages import PrepareParameters
+from pipeline.runtime import files, paths
+from pipeline.runtime.arrays import ArrayWriter, load_array, read_in_steps
+
+LABEL_BYTES = 16 << 20
+MOST_NAMED = 10
+Parts = dict[str, npt.NDArray[np.int64]]
+Report = Callable[[str], None]
+
+
+def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report: Report) -> None:
+    """Write the parts' images and labels, split.csv and dataset.json into `folder`/out.
+
+    Args:
+        folder: of the running stage; after a kill the next run resumes in it.
+        report: gets a line for what the person should know.
+
+    Raises:
+        PipelineError: too few images in a class, or unreadable ones.
+    """
+    index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels)
+    wish = Wish(parameters.validation_fraction, parameters.test_fraction, parameters.split_seed)
+    out, unreadable_file = folder / "out", folder / "unreadable.json"
+    unreadable = files.read_json(unreadable_file) if unreadable_file.exists() else []
+    parts = _split(index, wish, raw, unreadable)
+    sizes = _write_images(index, parts, folder, report)
+    found = np.sort(np.concatenate([parts[part][sizes[part][:, 0] == 0] for part in paths.PARTS]))
+    if found.size:
+        _report_unreadable(index, found, parameters.unreadable, report)
+        # Images are left out before the split: split again, without them.
+        unreadable = found.tolist()
+        files.fresh_folder(out)
+        files.write_json(unreadable_file, unreadable)
+        parts = _split(index, wish, raw, unreadable)
+        sizes = _write_images(index, parts, folder, report)
+    counts = {
+        part: np.bincount(index.labels[parts[part]], minlength=len(raw.classes)).tolist()
+        for part in paths.PARTS
+    }
+    _write_labels(index, parts, len(raw.classes), out)
+    _write_split(index, parts, raw.classes, out / "split.csv")
+    if raw.kind == "files":
+        groups = audit.duplicates(index, parts)
+        _warn_of_leaks(groups, report)
+        reasons = _reasons(index, unreadable)
+        of_all = np.concatenate([sizes[part] for part in paths.PARTS])
+        files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, groups))
+    skipped = [_name(index, row) for row in unreadable]
+    described = _describe(raw, index, counts, parameters.normalization, skipped, out)
+    files.write_json(out / "dataset.json", described)
+    report(", ".join(f"{sum(counts[part]):,} {part}" for part in paths.PARTS) + " images")
+
+
+def _split(index: Index, wish: Wish, raw: RawDataset, unreadable: list[int]) -> Parts:
+    """The rows of each part, without the unreadable ones."""
+    readable = np.ones(len(index.labels), bool)
+    readable[unreadable] = False
+    rows = np.flatnonzero(readable)
+    # The split knows nothing of rows that are not there: number the others anew.
+    number = np.cumsum(readable) - 1
+    published = {part: number[chosen[readable[chosen]]] for part, chosen in index.published.items()}
+    parts = split(index.labels[rows], published, wish, raw.classes)
+    return {part: rows[chosen] for part, chosen in parts.items()}
+
+
+def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> dict[str, Sizes]:
+    """Write {part}_images.npy, resuming where a killed run stood; returns the images' sizes."""
+    out, pixels = folder / "out", index.pixels
+    total = sum(len(rows) for rows in parts.values())
+    sizes: dict[str, Sizes] = {}
+    with (
+        Workers(pixels.is_long(np.concatenate(list(parts.values())))) as workers,
+        tqdm(desc="prepare", total=total, unit=" images", mininterval=0.5) as bar,
+    ):
+        for part in paths.PARTS:
+            rows, sizes_path = parts[part], folder / f"{part}_sizes.npy"
+            with (
+                ArrayWriter(out / f"{part}_images.npy", (len(rows), *pixels.shape), "uint8") as to,
+                ArrayWriter(sizes_path, (len(rows), 2), "int32") as sizes_to,
+            ):
+                done = min(to.done, sizes_to.done)
+                for writer in (to, sizes_to):
+                    writer.rewind(done)
+                if 0 < done < len(rows):
+                    report(
+                        f"resuming after {done:,} of {len(rows):,} {part} images, from a run "
+                        "that was stopped"
+                    )
+                bar.update(done)
+                for images, image_sizes in workers.run(pixels.tasks(rows[done:])):
+                    to.append(images)
+                    sizes_to.append(image_sizes)
+                    bar.update(len(images))
+            sizes[part] = np.array(load_array(sizes_path))
+    return sizes
+
+
+def _report_unreadable(
+    index: Index, rows: npt.NDArray[np.int64], wanted: str, report: Report
+) -> None:
+    """Name the images that cannot be read; stop unless they are to be skipped."""
+    named = [f"{name} ({reason})" for name, reason in _reasons(index, rows[:MOST_NAMED].tolist())]
+    rest = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
+    found = f"{counted(len(rows), 'image')} cannot be read: {', '.join(named)}{rest}"
+    if wanted == "error":
+        raise PipelineError(f"dataset: {found}; repair or remove them, or set unreadable to skip")
+    report(f"{found}; left out")
+
+
+def _reasons(index: Index, rows: list[int]) -> list[tuple[str, str]]:
+    """Name and reason of images that cannot be read."""
+    if not isinstance(index.pixels, FilePixels):
+        return []
+    return [(shown(_name(index, row)), shown(index.pixels.reason(row))) for row in rows]
+
+
+def _warn_of_leaks(groups: list[list[tuple[str, str]]], report: Report) -> None:
+    leaking = audit.leaks(groups)
+    if leaking:
+        images = sum(len(group) for group in leaking)
+        first = [name for name, _ in leaking[0]]
+        report(
+            f"warning: {images:,} images stand in more than one part with the same bytes "
+            f"({counted(len(leaking), 'group')}; the first is {listed(first)}): "
+            "the scores will be too good"
+        )
+
+
+def _write_labels(index: Index, parts: Parts, classes: int, out: Path) -> None:
+    step = max(1, LABEL_BYTES // (4 * classes))
+    for part, rows in parts.items():
+        path = out / f"{part}_labels.npy"
+        with ArrayWriter(path, (len(rows), classes), "float32") as writer:
+            for start in range(writer.done, len(rows), step):
+                writer.append(one_hot(index.labels[rows[start : start + step]], classes))
+
+
+def _write_split(index: Index, parts: Parts, classes: list[str], path: Path) -> None:
+    table = (
+        (part, row, _name(index, row), classes[index.labels[row]])
+        for part in paths.PARTS
+        for row in parts[part].tolist()
+    )
+    files.write_csv(path, ("part", "index", "name", "label"), table)
+
+
+def _name(index: Index, row: int) -> str:
+    return index.names[row] if index.names else ""
+
+
+def _describe(
+    raw: RawDataset,
+    index: Index,
+    counts: dict[str, list[int]],
+    normalization: str,
+    skipped: list[str],
+    out: Path,
+) -> dict[str, Any]:
+    """data/prepared/dataset.json."""
+    arrays = [out / f"{part}_{kind}.npy" for part in paths.PARTS for kind in ("images", "labels")]
+    fitted = channel_statistics(read_in_steps(out / "train_images.npy"))
+    return {
+        "name": raw.name,
+        "title": raw.title,
+        "classes": raw.classes,
+        "image_shape": list(index.pixels.shape),
+        "mirrored": raw.mirrored,
+        "source": raw.source,
+        "licence": raw.licence,
+        "raw_digest": raw.digest,
+        "digest": f"sha256:{files.sha256(*arrays)}",
+        "counts": counts,
+        "normalization": {
+            "method": normalization,
+            "mean": fitted.mean,
+            "variance": fitted.variance,
+        },
+        "skipped": skipped,
+    }

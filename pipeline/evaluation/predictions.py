@@ -1,0 +1,65 @@
+"""The trained model's probabilities for the test images, from the cheapest of what is there."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.networks.build import chain, single_view
+from pipeline.networks.predicting import predict
+from pipeline.runtime import files, paths
+from pipeline.runtime.arrays import ArrayWriter, load_array
+
+# Images on which the maps' predictions are compared with the pixels'.
+CHECKED = 32
+TOLERANCE = 1e-5
+# Images a step of the progress bar: what a kill may cost, some seconds of VGG16 in
+# float32 and a tenth of a second of a small network.
+CHUNK = 512
+
+
+def predict_test(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
+    """Probabilities, float32 (n, classes) or (n, 1), of all test images.
+
+    Where the stage `features` has kept the base's maps of them the head runs on those,
+    after a check on some images that the pixels give the same.
+
+    Args:
+        folder: the resume folder of the stage.
+    """
+    kept = _kept_maps()
+    if kept is None or single_view(model) is not model:
+        return _in_chunks(model, images, folder)
+    maps_file, layer = kept
+    above = [of_model.name for of_model in model.layers].index(layer) + 1
+    of_maps = _in_chunks(chain(model, above), load_array(maps_file), folder)
+    of_pixels = predict(model, images[:CHECKED])
+    difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
+    if difference > TOLERANCE:
+        raise AssertionError(
+            f"the model's predictions from pixels and from the features' maps differ by "
+            f"{difference:.2g}, more than {TOLERANCE:g}"
+        )
+    return of_maps
+
+
+def _kept_maps() -> tuple[Path, str] | None:
+    """The test images' maps that the stage `features` has kept, and the layer they come from."""
+    record = files.read_json(paths.FEATURES / "features.json")
+    for kind in ("maps", "below"):
+        path = paths.FEATURES / f"test_{kind}.npy"
+        if path.exists():
+            return path, record[kind]["layer"]
+    return None
+
+
+def _in_chunks(model: Any, inputs: np.ndarray, folder: Path) -> np.ndarray:
+    """Predict with a progress bar; a stage that was stopped resumes after its last chunk."""
+    path = folder / "probabilities.npy"
+    shape = (len(inputs), model.output_shape[-1])
+    with ArrayWriter(path, shape, "float32") as writer:
+        steps = range(writer.done, len(inputs), CHUNK)
+        for start in tqdm(steps, "evaluate", unit=f" × {CHUNK} images", disable=None):
+            writer.append(predict(model, inputs[start : start + CHUNK]))
+    return np.asarray(load_array(path))

@@ -1,0 +1,1 @@
+"""The networks: `architecture` and `presets` say what they are, `build` makes them in Keras."""

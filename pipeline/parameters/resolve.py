@@ -1,0 +1,202 @@
+"""From params.yaml as written to what each stage uses: nulls filled in, combinations checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import backend
+from pipeline.datasets import registry
+from pipeline.errors import PipelineError, did_you_mean
+from pipeline.networks.architecture import Whitening
+from pipeline.networks.presets import PRESETS, Preset
+from pipeline.networks.tracing import dropout_rates, smallest_size
+from pipeline.parameters.schema import Parameters
+from pipeline.parameters.stages import (
+    STAGES,
+    FeaturesParameters,
+    ReportParameters,
+    StageParameters,
+)
+
+# What a preset publishes as a single value; null takes it.
+PUBLISHED = (
+    "activation",
+    "augmentation",
+    "batch_size",
+    "epochs",
+    "label_smoothing",
+    "learning_rate",
+    "learning_rate_schedule",
+    "normalization",
+    "optimizer",
+    "test_time_views",
+    "weight_decay",
+)
+
+
+def resolve(parameters: Parameters) -> dict[str, Any]:
+    """All parameters under params.yaml's names with nothing left to look up.
+
+    `fine_tune_*` stay None without a second phase, `image_size` and `channels`
+    where a named data set keeps its own, `pretrained_weights` for a model
+    without a base, `early_stopping` where it is off.
+
+    Raises:
+        PipelineError: an unknown model or data set, a backend that is not
+            installed, or a combination that makes no sense.
+    """
+    if parameters.model not in PRESETS:
+        raise PipelineError(
+            f"model: {parameters.model}: unknown model{did_you_mean(parameters.model, PRESETS)}"
+        )
+    preset = PRESETS[parameters.model]
+    source = registry.find(parameters.dataset)
+    values = parameters.model_dump()
+    published = preset.published
+    for key in PUBLISHED:
+        if values[key] is None:
+            values[key] = getattr(published, key)
+    if isinstance(values["augmentation"], bool):
+        values["augmentation"] = "affine" if values["augmentation"] else "none"
+    values["dropout"] = _dropout(parameters, preset, values["augmentation"])
+    values["pretrained_weights"] = _pretrained_weights(parameters, preset)
+    values |= _fine_tuning(parameters, preset)
+    values |= _input(parameters, preset, source)
+    if parameters.backend:
+        backend.chosen(parameters.backend)  # an error now, not after the data are there
+    _check_training(parameters, values, source)
+    return values
+
+
+def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters]:
+    """The resolved parameters as each stage's own part, with the stage's digest of `code`."""
+    frozen_base = values["pretrained_weights"] is not None and values["augmentation"] == "none"
+    cuts = []
+    for stage in STAGES:
+        own = {key: values[key] for key in stage.model_fields if key != "code"}
+        if stage is FeaturesParameters and not frozen_base:
+            own = {"model": None}
+        if stage is ReportParameters:
+            own = values
+        cuts.append(stage.model_validate({"code": code[stage.stage()], **own}))
+    return cuts
+
+
+def _dropout(parameters: Parameters, preset: Preset, augmentation: str) -> list[float]:
+    rates = dropout_rates(preset.network)
+    if augmentation != "none" and preset.augmented_dropout is not None:
+        rates = list(preset.augmented_dropout)
+    given = parameters.dropout
+    if given is None:
+        return rates
+    if not rates:
+        raise PipelineError(f"dropout: {parameters.model} has no place for dropout; leave it null")
+    if isinstance(given, list):
+        if len(given) != len(rates):
+            raise PipelineError(
+                f"dropout: {len(given)} rates for {parameters.model}, which has "
+                f"{len(rates)} place{'s' * (len(rates) != 1)} (published: {rates})"
+            )
+        return given
+    return [*rates[:-1], given]
+
+
+def _pretrained_weights(parameters: Parameters, preset: Preset) -> str | None:
+    given = parameters.pretrained_weights
+    if not preset.base or given == "none":
+        return None
+    if given == "imagenet":
+        return given
+    if not Path(given).is_absolute():
+        raise PipelineError(
+            f"pretrained_weights: {given}: expected imagenet, none, or the absolute path of a file"
+        )
+    if not Path(given).is_file():
+        raise PipelineError(f"pretrained_weights: {given}: no such file")
+    return given
+
+
+def _fine_tuning(parameters: Parameters, preset: Preset) -> dict[str, Any]:
+    keys = ("fine_tune_from", "fine_tune_epochs", "fine_tune_learning_rate")
+    given = [key for key in keys if getattr(parameters, key) is not None]
+    if not given:
+        return dict.fromkeys(keys)
+    if not preset.base:
+        raise PipelineError(
+            f"{given[0]}: {parameters.model} has no pretrained base to fine-tune; leave it null"
+        )
+    start = parameters.fine_tune_from
+    known = [str(layer.name) for layer in preset.base]
+    if start is None:
+        raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
+    if start not in known:
+        raise PipelineError(f"fine_tune_from: {start}: unknown layer; known: {', '.join(known)}")
+    if parameters.pretrained_weights == "none":
+        raise PipelineError("fine_tune_from: nothing to fine-tune with pretrained_weights: none")
+    return {
+        "fine_tune_from": start,
+        "fine_tune_epochs": parameters.fine_tune_epochs or preset.fine_tune_epochs,
+        "fine_tune_learning_rate": parameters.fine_tune_learning_rate
+        or preset.fine_tune_learning_rate,
+    }
+
+
+def _input(
+    parameters: Parameters, preset: Preset, source: registry.DataSource
+) -> dict[str, int | None]:
+    size: int | None = parameters.image_size
+    channels: int | None = parameters.channels
+    if size is None and (source.descriptor is None or preset.published.resizes):
+        size = preset.published.image_size
+    if preset.channels is not None:
+        if channels not in (None, preset.channels):
+            raise PipelineError(
+                f"channels: {parameters.model} takes {preset.channels} channels, not {channels}"
+            )
+        channels = preset.channels
+    if channels is None and source.descriptor is None:
+        channels = 3
+    own = source.descriptor.image_shape if source.descriptor else (0, 0, 0)
+    shape = (size or own[0], size or own[1], channels or own[2])
+    smallest = max(preset.smallest_image, smallest_size(preset.base + preset.network))
+    if min(shape[:2]) < smallest:
+        raise PipelineError(
+            f"image_size: {shape[0]}×{shape[1]} pixels are too few for {parameters.model}, "
+            f"which needs {smallest}×{smallest}; set image_size to {smallest} or more"
+        )
+    return {"image_size": size, "channels": channels}
+
+
+def _check_training(
+    parameters: Parameters, values: dict[str, Any], source: registry.DataSource
+) -> None:
+    if values["normalization"] == "imagenet" and not PRESETS[parameters.model].base:
+        raise PipelineError(
+            f"normalization: imagenet goes with a pretrained base, which {parameters.model} "
+            "has not; use minmax or standard"
+        )
+    if values["activation"] == "maxout" and _has_whitening(parameters.model):
+        raise PipelineError(
+            f"activation: maxout needs filters in pairs, and the first of {parameters.model} are "
+            "given by the data; choose another activation"
+        )
+    if values["optimizer"] == "muon" and values["fine_tune_from"]:
+        raise PipelineError(
+            "optimizer: muon gives kernels a length of its own, which would undo the pretrained "
+            "ones; fine-tune with another"
+        )
+    if values["warmup_epochs"] >= values["epochs"]:
+        raise PipelineError(
+            f"warmup_epochs: {values['warmup_epochs']:g} of {values['epochs']} epochs leave "
+            "none to train; make it smaller"
+        )
+    watched = [key for key in ("early_stopping", "best_weights") if values[key]]
+    has_validation = parameters.validation_fraction > 0 or source.descriptor is None
+    if watched and not has_validation:
+        raise PipelineError(
+            f"{watched[0]}: needs a validation part; set validation_fraction above 0"
+        )
+
+
+def _has_whitening(model: str) -> bool:
+    return any(isinstance(layer, Whitening) for layer in PRESETS[model].network)

@@ -1,0 +1,106 @@
+"""Feature extraction: what is kept of the frozen base's maps, and computing it."""
+
+from contextlib import ExitStack
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from pipeline.parameters.stages import FeaturesParameters
+from pipeline.pretrained import frozen
+from pipeline.runtime import paths
+from pipeline.runtime.arrays import ArrayWriter, load_array
+from pipeline.runtime.stage import say
+
+# Bytes of maps below the first fine-tuned layer, all parts together, which are
+# on the disk twice, for DVC's cache holds them too. It is 2 MB for each of 4,000
+# images: at the 34 images a second that the base computes here in bfloat16, a
+# disk that reads 70 MB a second keeps up, and larger maps save less and less.
+BELOW_BUDGET = 8 << 30
+FLOAT32_BYTES = 4
+
+
+def plan(
+    parameters: FeaturesParameters, dataset: dict[str, Any]
+) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+    """What is kept of each part ({"maps": layer, "below": layer}), and features.json."""
+    name, start = str(parameters.model), parameters.fine_tune_from
+    shape = tuple(dataset["image_shape"])
+    last = frozen.last_layer(name)
+    record: dict[str, Any] = {
+        "model": name,
+        "dtype": parameters.dtype,
+        "maps": {"layer": last, "shape": list(frozen.output_shape(name, last, shape))},
+        "below": None,
+    }
+    if start is None:
+        return {part: {"maps": last} for part in paths.PARTS}, record
+    kept = {"train": {"maps": last}, "validation": {"maps": last}, "test": {}}
+    below = frozen.layer_below(name, start)
+    if below is None:
+        return kept, record | {"why": f"{start} reads the pixels"}
+    maps = frozen.output_shape(name, below, shape)
+    size = FLOAT32_BYTES * prod(maps) * sum(map(sum, dataset["counts"].values()))
+    if size > BELOW_BUDGET:
+        why = f"{size:,} bytes of {below} are more than the budget of {BELOW_BUDGET:,}"
+        say("features", f"{why}; fine-tuning starts from the pixels")
+        return kept, record | {"why": why}
+    for part in kept.values():
+        part["below"] = below
+    return kept, record | {"below": {"layer": below, "shape": list(maps)}}
+
+
+def compute(
+    name: str, dataset: dict[str, Any], kept: dict[str, dict[str, str]], folder: Path
+) -> None:
+    """Write {part}_{kind}.npy into `folder`, resuming after what is there already."""
+    shape = tuple(dataset["image_shape"])
+    batch = frozen.batch_size(shape)
+    parts = {part: load_array(paths.PREPARED / f"{part}_images.npy") for part in kept if kept[part]}
+
+    @cache
+    def base(*layers: str) -> Any:
+        return frozen.frozen_base(name, shape, dataset["normalization"], paths.WEIGHTS, layers)
+
+    total = sum(map(len, parts.values()))
+    with tqdm(desc="features", total=total, unit=" images", mininterval=0.5) as bar:
+        for part, images in parts.items():
+            with ExitStack() as stack:
+                writers = []
+                for kind, layer in kept[part].items():
+                    rows = (len(images), *frozen.output_shape(name, layer, shape))
+                    writer = ArrayWriter(folder / f"{part}_{kind}.npy", rows, "float32")
+                    writers.append(stack.enter_context(writer))
+                start = _start(part, writers, batch)
+                bar.update(start)
+                for first in range(start, len(images), batch):
+                    pixels = images[first : first + batch]
+                    maps = base(*kept[part].values()).predict_on_batch(pixels)
+                    _append(writers, maps if isinstance(maps, list) else [maps])
+                    bar.update(len(pixels))
+
+
+def _start(part: str, writers: list[Any], batch: int) -> int:
+    """The first image to compute: the writers in step, at the border of a batch.
+
+    The batches are then the same as in a run that nobody killed, and so are
+    the sums in them.
+    """
+    done, images = min(writer.done for writer in writers), writers[0].rows
+    if done < images:
+        done -= done % batch
+    for writer in writers:
+        writer.rewind(done)
+    if 0 < done < images:
+        say(
+            "features",
+            f"resuming after {done:,} of {images:,} {part} images, from a run that was stopped",
+        )
+    return done
+
+
+def _append(writers: list[Any], maps: list[Any]) -> None:
+    for writer, rows in zip(writers, maps, strict=True):
+        writer.append(rows.astype("float32"))

@@ -1,0 +1,105 @@
+"""Batches for `model.fit`, whose order and augmentation depend on the seed and the epoch alone."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.training import augmentation
+
+
+class Batches(keras.utils.PyDataset):
+    """A part of the data as batches of (inputs, targets) or (inputs, targets, weights).
+
+    A training epoch's order is a function of (seed, epoch) and a batch's
+    augmentation of (seed, epoch, batch), so a resumed epoch sees what a first
+    one would have seen, without any random state to save. It is read on a thread
+    of its own, ahead of the training step (`pipeline.backend.feed`). `epoch` is set by
+    `pipeline.training.fitting` before an epoch begins.
+
+    Args:
+        inputs: uint8 (n, height, width, channels), or float32 maps; may be a
+            memory map.
+        labels: one-hot float32 (n, classes). For two classes the targets are
+            (n, 1): the column of class 1.
+        shuffle: a new order every epoch; else the order of the arrays.
+        augmentation: none, affine or translate (`pipeline.training.augmentation`),
+            of uint8 images. With `mirror` affine mirrors half of them at
+            random; translate mirrors half of them in the first epoch and the
+            others in the next, and so on (alternating flip, arXiv 2404.00498).
+        class_weights: float32 (classes,), or None for all alike.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = False,
+        augmentation: str = "none",
+        mirror: bool = False,
+        class_weights: np.ndarray | None = None,
+    ) -> None:
+        super().__init__()
+        self.epoch = 0
+        self._inputs = inputs
+        self._labels = labels
+        self._batch_size = batch_size
+        self.seed = seed
+        self._shuffle = shuffle
+        self._augmentation = augmentation
+        self._mirror = mirror
+        self._class_weights = class_weights
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+    def __len__(self) -> int:
+        return -(-len(self._labels) // self._batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[Any, ...]:
+        rows: slice | np.ndarray
+        rows = slice(batch * self._batch_size, (batch + 1) * self._batch_size)
+        if self._shuffle:
+            rows = self._epoch_order()[rows]
+        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
+        if self._augmentation != "none":
+            inputs = self._augmented(inputs, rows, batch)
+        targets = labels[:, 1:] if labels.shape[1] == 2 else labels
+        if self._class_weights is None:
+            return inputs, targets
+        return inputs, targets, self._class_weights[labels.argmax(axis=1)]
+
+    def _augmented(self, images: np.ndarray, rows: slice | np.ndarray, batch: int) -> np.ndarray:
+        generator = np.random.default_rng([self.seed, self.epoch, batch])
+        if self._augmentation == "affine":
+            return augmentation.affine(images, generator, self._mirror)
+        mirrored = np.zeros(len(images), bool)
+        if self._mirror:
+            first = np.random.default_rng([self.seed, 0, 0]).random(len(self._labels)) < 0.5
+            mirrored = first[rows] ^ bool(self.epoch % 2)
+        return augmentation.translate(images, generator, mirrored)
+
+    def _epoch_order(self) -> np.ndarray:
+        epoch, order = self._order
+        if epoch != self.epoch:
+            epoch = self.epoch
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(self._labels))
+            self._order = (epoch, order)
+        return order
+
+
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
+    """A weight for each class, inverse to its frequency; the mean over the images is 1.
+
+    Args:
+        labels: one-hot float32 (n, classes).
+
+    Returns:
+        float32 (classes,); 0 for a class without an image.
+    """
+    counts = labels.sum(axis=0, dtype="float64")
+    present = counts > 0
+    weights = np.zeros(len(counts))
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return weights.astype("float32")

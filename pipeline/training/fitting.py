@@ -1,0 +1,171 @@
+"""One phase of training, epoch by epoch, each of them safe on disk before the next begins."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from pipeline import backend
+from pipeline.errors import PipelineError
+from pipeline.runtime.stage import say
+from pipeline.training import checkpoint, schedules
+from pipeline.training.batches import Batches
+from pipeline.training.checkpoint import Progress, Row
+from pipeline.training.optimizers import optimizer
+
+CHECKPOINT = "checkpoint.npz"
+BEST = "best_{phase}.npz"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained in one go.
+
+    `model` is the part of the network that is run (a chain that shares the
+    whole model's layers), on `train` and, if there is one, `validation`.
+    `early_stopping` is the patience in epochs; None never stops.
+    """
+
+    name: str
+    model: keras.Model
+    train: Batches
+    validation: Batches | None
+    epochs: int
+    optimizer: str
+    weight_decay: float
+    learning_rate: float
+    learning_rate_schedule: str
+    warmup_epochs: float
+    label_smoothing: float
+    early_stopping: int | None
+    best_weights: bool
+
+
+def fit(
+    phases: Iterable[Phase], folder: Path, progress: Progress, on_epoch: Callable[[Progress], None]
+) -> None:
+    """Train the phases one after the other, from where `progress` is.
+
+    A phase is drawn from `phases` when it begins, so that the layers that it
+    trains can be chosen then.
+
+    After every epoch `progress` has a row more, a checkpoint is in `folder`,
+    and `on_epoch(progress)` is called. The epochs count on from phase to phase.
+    """
+    path = folder / CHECKPOINT
+    resumed = bool(progress.history)
+    for number, phase in enumerate(phases):
+        if number < progress.phase:
+            continue
+        compile_phase(phase)
+        if resumed and number == progress.phase:
+            checkpoint.restore(path, phase.model)
+        else:
+            progress.phase = number
+        before = sum(row["phase"] != phase.name for row in progress.history)
+        keeper = _Keeper(phase, folder, progress, on_epoch)
+        if not keeper.finished():
+            phase.model.fit(
+                backend.feed(phase.train),
+                shuffle=False,  # the batches are shuffled already, by seed and epoch
+                initial_epoch=len(progress.history),
+                epochs=before + phase.epochs,
+                validation_data=backend.feed(phase.validation) if phase.validation else None,
+                callbacks=[keeper],
+                # A progress bar for a person, a line an epoch for a log file.
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+        if phase.best_weights:
+            best = best_epoch(keeper.rows())
+            checkpoint.load_weights(folder / BEST.format(phase=number), phase.model)
+            say("train", f"kept the weights of epoch {keeper.rows()[best]['epoch']}, the best")
+
+
+def compile_phase(phase: Phase) -> None:
+    """Give the phase's model its optimizer, loss and metric."""
+    rate = schedules.learning_rate(
+        phase.learning_rate,
+        phase.learning_rate_schedule,
+        len(phase.train),
+        phase.epochs,
+        phase.warmup_epochs,
+    )
+    binary = phase.model.output_shape[-1] == 1
+    loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
+    phase.model.compile(
+        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay),
+        loss=loss(label_smoothing=phase.label_smoothing),
+        metrics=["accuracy"],
+    )
+
+
+def best_epoch(rows: Sequence[Row]) -> int:
+    """The position of the row with the smallest validation loss, the first of equals."""
+    return min(range(len(rows)), key=lambda i: rows[i]["val_loss"])
+
+
+def should_stop(rows: Sequence[Row], patience: int | None) -> bool:
+    """Whether the last `patience` epochs brought no better validation loss."""
+    return patience is not None and bool(rows) and len(rows) - 1 - best_epoch(rows) >= patience
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Keeps what an epoch has found: the history's row, the checkpoint, the best weights."""
+
+    def __init__(
+        self,
+        phase: Phase,
+        folder: Path,
+        progress: Progress,
+        on_epoch: Callable[[Progress], None],
+    ) -> None:
+        super().__init__()
+        self._phase = phase
+        self._folder = folder
+        self._progress = progress
+        self._on_epoch = on_epoch
+        self._start = 0.0
+        self._rate = 0.0
+
+    def rows(self) -> list[Row]:
+        """The history of this phase alone."""
+        return [row for row in self._progress.history if row["phase"] == self._phase.name]
+
+    def finished(self) -> bool:
+        rows = self.rows()
+        return len(rows) >= self._phase.epochs or should_stop(rows, self._phase.early_stopping)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._phase.train.epoch = epoch
+        backend.seed_epoch(self._phase.train.seed, epoch)
+        self._start = time.perf_counter()
+        # Seven digits are all that a float32 has: 2e-05, not 1.9999999494757503e-05.
+        self._rate = float(f"{float(self.model.optimizer.learning_rate):.7g}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.perf_counter() - self._start
+        figures = {name: float(value) for name, value in sorted((logs or {}).items())}
+        row = {"epoch": epoch + 1, "phase": self._phase.name, **figures}
+        row["learning_rate"] = self._rate
+        if not all(map(math.isfinite, figures.values())):
+            raise PipelineError(
+                f"learning_rate: {self._rate:g} is too high: the loss is not a finite number "
+                f"after epoch {epoch + 1}; try a tenth of it"
+            )
+        progress = self._progress
+        progress.history.append(row)
+        progress.seconds += seconds
+        if self._phase.best_weights and best_epoch(self.rows()) == len(self.rows()) - 1:
+            checkpoint.save_weights(
+                self._folder / BEST.format(phase=progress.phase), self._phase.model
+            )
+        checkpoint.save(self._folder / CHECKPOINT, self._phase.model, progress)
+        self._on_epoch(progress)
+        if should_stop(self.rows(), self._phase.early_stopping):
+            say("train", f"stopped after epoch {epoch + 1}: no better validation loss")
+            self.model.stop_training = True

@@ -1,0 +1,113 @@
+"""What is trained: the whole network with its first weights, and its phases one after the other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from pipeline.networks.build import build_model, chain, single_view
+from pipeline.networks.predicting import EVALUATION_BATCH
+from pipeline.networks.presets import PRESETS
+from pipeline.networks.whitening import fit_whitening
+from pipeline.parameters.stages import TrainParameters
+from pipeline.runtime import paths
+from pipeline.runtime.arrays import load_array
+from pipeline.training.batches import Batches, balanced_weights
+from pipeline.training.fitting import Phase
+
+
+def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
+    """The whole network with its first weights: random, and the base's from data/weights."""
+    height, width, channels = dataset["image_shape"]
+    model = build_model(
+        parameters.model,
+        (height, width, channels),
+        len(dataset["classes"]),
+        dropout=parameters.dropout or None,
+        activation=parameters.activation,
+        normalization=dataset["normalization"],
+        views=parameters.test_time_views,
+        mirror=dataset["mirrored"],
+    )
+    fit_whitening(model, load_array(paths.PREPARED / "train_images.npy"))
+    if parameters.pretrained_weights:
+        from pipeline.pretrained.weights import load_into
+
+        load_into(model, paths.WEIGHTS)
+    return model
+
+
+def phases(
+    model: keras.Model, parameters: TrainParameters, dataset: dict[str, Any]
+) -> Iterator[Any]:
+    """What is trained, one phase after the other.
+
+    A network that starts from nothing has one phase. With a pretrained base
+    the first trains the head; the second, if asked for, the layers from
+    `fine_tune_from` on. Both run on the maps that the stage `features` has
+    kept, where there are any, so that the frozen layers run once.
+    """
+    stop = None if single_view(model) is model else -1
+    labels = {part: load_array(paths.PREPARED / f"{part}_labels.npy") for part in paths.PARTS}
+    weights = balanced_weights(labels["train"]) if parameters.class_weights else None
+
+    def phase(name: str, start: int, kept: str, epochs: int, learning_rate: float) -> Phase:
+        source = f"{{}}_{kept}.npy"
+        folder = paths.FEATURES
+        if not (folder / source.format("train")).exists():
+            folder, source, start = paths.PREPARED, "{}_images.npy", 0
+        inputs = {
+            part: load_array(folder / source.format(part)) for part in ("train", "validation")
+        }
+        validation = None
+        if len(labels["validation"]):
+            validation = Batches(inputs["validation"], labels["validation"], EVALUATION_BATCH)
+        return Phase(
+            name=name,
+            model=chain(model, start, stop) if start else single_view(model),
+            train=Batches(
+                inputs["train"],
+                labels["train"],
+                parameters.batch_size,
+                seed=parameters.seed,
+                shuffle=True,
+                augmentation=parameters.augmentation,
+                mirror=dataset["mirrored"],
+                class_weights=weights,
+            ),
+            validation=validation,
+            epochs=epochs,
+            optimizer=parameters.optimizer,
+            weight_decay=parameters.weight_decay,
+            learning_rate=learning_rate,
+            learning_rate_schedule=parameters.learning_rate_schedule,
+            warmup_epochs=parameters.warmup_epochs,
+            label_smoothing=parameters.label_smoothing,
+            early_stopping=parameters.early_stopping,
+            best_weights=parameters.best_weights,
+        )
+
+    if not parameters.pretrained_weights:
+        yield phase("train", 0, "images", parameters.epochs, parameters.learning_rate)
+        return
+    names = [layer.name for layer in model.layers]
+    base = [layer.name for layer in PRESETS[parameters.model].base]
+    for layer in model.layers:
+        layer.trainable = layer.name not in base
+    yield phase(
+        "head", names.index(base[-1]) + 1, "maps", parameters.epochs, parameters.learning_rate
+    )
+    if parameters.fine_tune_from is None:
+        return
+    first = names.index(parameters.fine_tune_from)
+    for layer in model.layers[first:]:
+        layer.trainable = True
+    assert parameters.fine_tune_epochs is not None
+    assert parameters.fine_tune_learning_rate is not None
+    yield phase(
+        "fine_tune",
+        first,
+        "below",
+        parameters.fine_tune_epochs,
+        parameters.fine_tune_learning_rate,
+    )

@@ -1,0 +1,148 @@
+"""A small finished run by the data contracts: what `report` reads, without training anything."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.networks.presets import PRESETS
+from pipeline.networks.tracing import count_parameters
+from pipeline.runtime import files, paths
+
+PARAMETERS: dict[str, Any] = {
+    "dataset": "digits",
+    "image_size": None,
+    "normalization": "minmax",
+    "model": "tiny_cnn",
+    "dropout": [],
+    "activation": "relu",
+    "pretrained_weights": None,
+    "fine_tune_from": None,
+    "epochs": 3,
+    "learning_rate": 0.001,
+    "deterministic": True,
+    "explain_image": 0,
+}
+
+
+def write_run(
+    classes: tuple[str, ...] = ("cat", "dog", "bird"),
+    size: int = 8,
+    channels: int = 1,
+    tested: int = 12,
+    wrong: int = 4,
+    phases: tuple[str, ...] = ("training",) * 3,
+    validation: bool = True,
+    names: bool = False,
+    heat: bool = True,
+    dataset: dict[str, Any] | None = None,
+    **parameters: Any,
+) -> None:
+    """Write data/ and reports/ into the current folder.
+
+    Image i of a part is of class i modulo their number; the first `wrong` test
+    images are taken for the class after their own, each a little less surely
+    than the one before.
+    """
+    generator = np.random.default_rng(0)
+    count = len(classes)
+    counts = {"train": 2 * count, "validation": count if validation else 0, "test": tested}
+    labels = {part: np.arange(number) % count for part, number in counts.items()}
+    paths.PREPARED.mkdir(parents=True)
+    for part, number in counts.items():
+        images = generator.integers(0, 256, (number, size, size, channels), np.uint8)
+        np.save(paths.PREPARED / f"{part}_images.npy", images)
+        one_hot = np.eye(count, dtype="float32")[labels[part]]
+        np.save(paths.PREPARED / f"{part}_labels.npy", one_hot)
+    described = {
+        "name": "digits",
+        "title": "A few digits",
+        "classes": list(classes),
+        "image_shape": [size, size, channels],
+        "source": "made up",
+        "licence": "none",
+        "digest": "sha256:" + "0" * 64,
+        "counts": {p: np.bincount(labels[p], minlength=count).tolist() for p in paths.PARTS},
+        "normalization": {"method": "minmax", "mean": [0.0], "variance": [1.0]},
+        "skipped": [],
+    }
+    files.write_json(paths.PREPARED / "dataset.json", described | (dataset or {}))
+    resolved = PARAMETERS | parameters
+    files.write_json(paths.PARAMS / "report.json", resolved)
+    _write_history(phases, validation)
+    predicted = labels["test"].copy()
+    predicted[:wrong] = (predicted[:wrong] + 1) % count
+    preset = PRESETS[resolved["model"]]
+    total = count_parameters(preset.base + preset.network, (size, size, channels), count)
+    _write_scores(classes, labels["test"], predicted, total)
+    _write_predictions(classes, labels["test"], predicted, names)
+    _write_explanations(size, list(range(wrong)), heat)
+
+
+def _write_history(phases: tuple[str, ...], validation: bool) -> None:
+    header = ["epoch", "phase", "accuracy", "loss", "learning_rate"]
+    rows: list[list[Any]] = []
+    for epoch, phase in enumerate(phases, start=1):
+        rows.append([epoch, phase, 1 - 0.5 / epoch, 1 / epoch, 0.001])
+        if validation:
+            rows[-1] += [0.9 - 0.4 / epoch, 1.2 / epoch]
+    header += ["val_accuracy", "val_loss"] if validation else []
+    files.write_csv(paths.REPORTS / "history.csv", header, rows)
+
+
+def _write_scores(
+    classes: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray, total: int
+) -> None:
+    count = len(classes)
+    matrix = np.zeros((count, count), int)
+    np.add.at(matrix, (labels, predicted), 1)
+    hits, support, answers = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+    recall, precision = hits / np.maximum(support, 1), hits / np.maximum(answers, 1)
+    f1 = 2 * hits / np.maximum(support + answers, 1)
+    rows = zip(classes, precision, recall, f1, support, strict=True)
+    files.write_csv(
+        paths.REPORTS / "classes.csv", ("class", "precision", "recall", "f1", "support"), rows
+    )
+    files.write_csv(
+        paths.REPORTS / "confusion.csv",
+        ("label", *classes),
+        ((name, *row) for name, row in zip(classes, matrix.tolist(), strict=True)),
+    )
+    means = {"precision": precision.mean(), "recall": recall.mean(), "f1": f1.mean()}
+    means = {name: float(value) for name, value in means.items()}
+    scores: dict[str, Any] = {"accuracy": float((labels == predicted).mean()), "loss": 0.75}
+    scores |= means | {"weighted": means}
+    if count > 10:
+        scores["top_5"] = 0.875
+    scores |= {"images": len(labels), "parameters": {"total": total, "trainable": total}}
+    files.write_json(paths.REPORTS / "metrics.json", scores)
+
+
+def _write_predictions(
+    classes: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray, names: bool
+) -> None:
+    def row(position: int) -> list[Any]:
+        sure = 0.99 - 0.3 * position / len(labels)
+        shares = [(1 - sure) / max(len(classes) - 1, 1)] * len(classes)
+        shares[predicted[position]] = sure
+        name = f"test/사진 {position}.jpg" if names else ""
+        found = [position, name, classes[labels[position]], classes[predicted[position]]]
+        return found + [f"{share:.9g}" for share in shares]
+
+    header = ["index", "name", "label", "prediction", *(f"p_{name}" for name in classes)]
+    files.write_csv(paths.REPORTS / "predictions.csv", header, map(row, range(len(labels))))
+
+
+def _write_explanations(size: int, mistakes: list[int], heat: bool) -> None:
+    generator = np.random.default_rng(1)
+    paths.EXPLANATIONS.mkdir(parents=True)
+    maps = {
+        "conv_1": generator.normal(size=(size - 2, size - 2, 10)).astype("float32"),
+        "conv_2": generator.normal(size=(size - 3, size - 3, 20)).astype("float32"),
+    }
+    np.savez(paths.EXPLANATIONS / "activations.npz", **maps)
+    shown = generator.random((len(mistakes), size, size)).astype("float32")
+    np.savez(paths.EXPLANATIONS / "grad_cam.npz", **({"maps": shown} if heat else {}))
+    files.write_json(
+        paths.EXPLANATIONS / "explanations.json",
+        {"image": 0, "layers": list(maps), "mistakes": mistakes},
+    )

@@ -1,0 +1,161 @@
+"""Nulls filled in with what was published, combinations that make no sense refused."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.parameters.reader import read_parameters
+from pipeline.parameters.resolve import cut, resolve
+from tests.support import refusal, set_parameters
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def resolved(**changes):
+    set_parameters(**changes)
+    return resolve(read_parameters(Path("params.yaml")))
+
+
+def test_the_default_is_two_block_cnn_as_published_but_for_the_epochs():
+    values = resolved()
+    assert values["epochs"] == 12
+    assert (values["batch_size"], values["optimizer"], values["learning_rate"]) == (
+        128,
+        "adam",
+        1e-3,
+    )
+    assert (values["dropout"], values["normalization"]) == ([0.1, 0.8], "minmax")
+    assert resolved(epochs=None)["epochs"] == 50
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "rates"),
+    [
+        ("two_block_cnn", 0.5, [0.1, 0.5]),
+        ("two_block_cnn", [0.3, 0.6], [0.3, 0.6]),
+        ("two_block_cnn", 0, [0.1, 0]),
+        ("three_block_cnn", None, [0, 0, 0]),
+        ("three_block_cnn", 0.3, [0, 0, 0.3]),
+        ("mnist_cnn", None, []),
+        ("vgg16", None, [0.5]),
+    ],
+)
+def test_dropout_is_one_number_or_a_list(model, given, rates):
+    assert resolved(model=model, dropout=given)["dropout"] == rates
+
+
+def test_vgg16_as_published():
+    values = resolved(model="vgg16", epochs=None)
+    assert (values["epochs"], values["batch_size"], values["optimizer"]) == (30, 20, "rmsprop")
+    assert (values["learning_rate"], values["normalization"]) == (2e-5, "imagenet")
+    assert (values["image_size"], values["channels"]) == (150, 3)
+    assert values["fine_tune_epochs"] is None
+    assert resolved(model="vgg16", augmentation=True)["dropout"] == [0.0]
+    values = resolved(model="vgg16", fine_tune_from="block5_conv1")
+    assert (values["fine_tune_epochs"], values["fine_tune_learning_rate"]) == (100, 1e-5)
+
+
+def test_fast_cnn_as_published():
+    values = resolved(model="fast_cnn", epochs=None)
+    assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
+    assert values["learning_rate_schedule"] == "linear"
+    assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)
+    assert (values["activation"], values["learning_rate"]) == ("gelu", 0.12)
+    assert (values["label_smoothing"], values["weight_decay"]) == (0.2, 0.11)
+    plain = resolved(model="fast_cnn", augmentation=False, label_smoothing=0.0, test_time_views=1)
+    assert (plain["augmentation"], plain["label_smoothing"]) == ("none", 0)
+    assert plain["test_time_views"] == 1
+    assert resolved(augmentation="translate", test_time_views=2)["augmentation"] == "translate"
+
+
+def test_what_no_source_published_is_off():
+    values = resolved()
+    off = ("learning_rate_schedule", "weight_decay", "label_smoothing", "augmentation")
+    assert [values[key] for key in off] == ["constant", 0, 0, "none"]
+    assert values["test_time_views"] == 1
+    assert resolved(augmentation=True)["augmentation"] == "affine"
+
+
+def test_ones_own_images_get_the_published_size(tmp_path):
+    values = resolved(dataset=str(tmp_path))
+    assert (values["image_size"], values["channels"]) == (32, 3)
+    values = resolved(dataset=str(tmp_path), image_size=64, channels=1)
+    assert (values["image_size"], values["channels"]) == (64, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model": "two_blok_cnn"}, "model: two_blok_cnn: unknown model; did you mean two_block_cnn?"),
+        ({"dataset": "mnist_5"}, "dataset: mnist_5: unknown data set; did you mean mnist_5k?"),
+        ({"dataset": "/no/such"}, "dataset: /no/such: no such file or folder"),
+        ({"dropout": [0.1]}, "dropout: 1 rates for two_block_cnn, which has 2 places "
+                             "(published: [0.1, 0.8])"),
+        ({"model": "mnist_cnn", "dropout": 0.5}, "dropout: mnist_cnn has no place for dropout; "
+                                                 "leave it null"),
+        ({"dataset": "digits", "model": "fashion_pool_cnn"},
+         "image_size: 8×8 pixels are too few for fashion_pool_cnn, which needs 11×11; set "
+         "image_size to 11 or more"),
+        ({"model": "vgg16", "image_size": 31},
+         "image_size: 31×31 pixels are too few for vgg16, which needs 32×32; set image_size to 32 "
+         "or more"),
+        ({"model": "vgg16", "channels": 1}, "channels: vgg16 takes 3 channels, not 1"),
+        ({"normalization": "imagenet"}, "normalization: imagenet goes with a pretrained base, which "
+                                        "two_block_cnn has not; use minmax or standard"),
+        ({"fine_tune_from": "conv_1"}, "fine_tune_from: two_block_cnn has no pretrained base to "
+                                       "fine-tune; leave it null"),
+        ({"model": "vgg16", "fine_tune_epochs": 3}, "fine_tune_epochs: needs fine_tune_from, the "
+                                                    "first layer that is trained"),
+        ({"model": "vgg16", "pretrained_weights": "a.h5"},
+         "pretrained_weights: a.h5: expected imagenet, none, or the absolute path of a file"),
+        ({"model": "vgg16", "pretrained_weights": "/no/a.h5"},
+         "pretrained_weights: /no/a.h5: no such file"),
+        ({"model": "vgg16", "pretrained_weights": "none", "fine_tune_from": "block5_conv1"},
+         "fine_tune_from: nothing to fine-tune with pretrained_weights: none"),
+        ({"model": "fast_cnn", "activation": "maxout"},
+         "activation: maxout needs filters in pairs, and the first of fast_cnn are given by the "
+         "data; choose another activation"),
+        ({"model": "vgg16", "fine_tune_from": "block5_conv1", "optimizer": "muon"},
+         "optimizer: muon gives kernels a length of its own, which would undo the pretrained ones; "
+         "fine-tune with another"),
+        ({"warmup_epochs": 12}, "warmup_epochs: 12 of 12 epochs leave none to train; make it smaller"),
+        ({"early_stopping": 3, "validation_fraction": 0},
+         "early_stopping: needs a validation part; set validation_fraction above 0"),
+        ({"best_weights": True, "validation_fraction": 0},
+         "best_weights: needs a validation part; set validation_fraction above 0"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(changes, line):
+    set_parameters(**changes)
+    assert refusal("params") == line
+
+
+def test_a_wrong_layer_gets_the_list_of_the_right_ones():
+    with pytest.raises(
+        PipelineError, match=r"^fine_tune_from: block9: unknown layer; known: block1_"
+    ):
+        resolved(model="vgg16", fine_tune_from="block9")
+
+
+def test_a_relative_path_gets_the_absolute_one(workspace):
+    (workspace / "photos").mkdir()
+    with pytest.raises(PipelineError, match=f"a path has to be absolute: {workspace}/photos"):
+        resolved(dataset="photos")
+
+
+def test_a_stage_gets_what_it_uses_and_no_more():
+    before = {own.path().name: own for own in cut(resolved())}
+    after = {own.path().name: own for own in cut(resolved(epochs=3, explain_image=5))}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"train.json", "evaluate.json"}
+
+
+def test_features_run_for_a_frozen_base_without_augmentation_alone():
+    def features(**changes):
+        return next(own for own in cut(resolved(**changes)) if own.path().name == "features.json")
+
+    assert features().model is None
+    assert features(model="vgg16").model == "vgg16"
+    assert features(augmentation=True).model is None
+    assert features(augmentation=False, pretrained_weights="none").model is None

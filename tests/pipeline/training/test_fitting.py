@@ -1,0 +1,161 @@
+"""Training in phases: resumed to the same weights, stopped early, the best kept."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline import backend
+from pipeline.errors import PipelineError
+from pipeline.networks.build import build_model
+from pipeline.training import checkpoint
+from pipeline.training.batches import Batches
+from pipeline.training.checkpoint import Progress
+from pipeline.training.fitting import CHECKPOINT, Phase, best_epoch, fit, should_stop
+
+GENERATOR = np.random.default_rng(0)
+IMAGES = GENERATOR.integers(0, 256, (40, 8, 8, 1), dtype="uint8")
+LABELS = np.eye(3, dtype="float32")[GENERATOR.integers(0, 3, 40)]
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def deterministic() -> None:
+    backend.configure(0, 2, True, "float32")
+
+
+def phases(seed: int = 1, **options):
+    """Two phases of a small network with dropout; the first trains the last layers alone."""
+    keras.utils.set_random_seed(seed)
+    normalization = {"method": "minmax", "mean": [], "variance": []}
+    model = build_model("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
+    settings = {
+        "epochs": 3,
+        "optimizer": "adam",
+        "learning_rate": 1e-2,
+        "learning_rate_schedule": "cosine",
+        "weight_decay": 0.0,
+        "warmup_epochs": 0.5,
+        "label_smoothing": 0.1,
+        "early_stopping": None,
+        "best_weights": False,
+    } | options
+
+    def draw():
+        for name, frozen in (("head", 3), ("fine_tune", 0)):
+            for layer in model.layers[:frozen]:
+                layer.trainable = False
+            for layer in model.layers[frozen:]:
+                layer.trainable = True
+            train = Batches(
+                IMAGES[:30], LABELS[:30], 8, seed=5, shuffle=True, augmentation="affine"
+            )
+            validation = Batches(IMAGES[30:], LABELS[30:], 8)
+            yield Phase(name=name, model=model, train=train, validation=validation, **settings)
+
+    return model, draw()
+
+
+def train(folder: Path, *, die_after: int | None = None, **options):
+    """Train (or go on) in `folder`; returns the weights, the history, the epochs trained."""
+    folder.mkdir(exist_ok=True)
+    model, drawn = phases(**options)
+    progress = checkpoint.read_progress(folder / CHECKPOINT) or Progress()
+    epochs = []
+
+    def on_epoch(progress):
+        epochs.append(progress.history[-1]["epoch"])
+        if len(epochs) == die_after:
+            raise KilledError
+
+    try:
+        fit(drawn, folder, progress, on_epoch)
+    except KilledError:
+        return None, progress.history, epochs
+    return model.get_weights(), progress.history, epochs
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Weights and history of a run that nobody killed."""
+    weights, history, epochs = train(tmp_path_factory.mktemp("undisturbed"))
+    assert epochs == [1, 2, 3, 4, 5, 6]
+    return weights, history
+
+
+# In the first phase, between the two, in the second.
+@pytest.mark.parametrize("die_after", [2, 3, 5])
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, undisturbed, die_after):
+    whole, history = undisturbed
+    assert train(tmp_path / "killed", die_after=die_after)[0] is None
+    resumed, resumed_history, epochs = train(tmp_path / "killed")
+    assert epochs == list(range(die_after + 1, 7))
+    assert resumed_history == history
+    for ours, theirs in zip(resumed, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_weights_depend_on_the_seed(tmp_path, undisturbed):
+    other, _, _ = train(tmp_path, seed=2)
+    assert any((a != b).any() for a, b in zip(other, undisturbed[0], strict=True))
+
+
+def test_the_best_weights_survive_a_kill(tmp_path):
+    options = {"best_weights": True, "learning_rate": 0.1}
+    whole, history, _ = train(tmp_path / "whole", **options)
+    train(tmp_path / "killed", die_after=2, **options)
+    resumed, _, _ = train(tmp_path / "killed", **options)
+    for ours, theirs in zip(resumed, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    last = [row["val_loss"] for row in history if row["phase"] == "fine_tune"]
+    model, _ = phases()
+    model.set_weights(whole)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    of_kept = float(loss(LABELS[30:], model.predict(IMAGES[30:], verbose=0)))
+    assert of_kept == pytest.approx(min(last), rel=1e-4)
+
+
+def test_the_frozen_layers_of_a_phase_do_not_change(tmp_path):
+    folder = tmp_path / "run"
+    model, _ = phases()
+    before = model.get_weights()
+    train(folder, die_after=3)
+    with np.load(folder / CHECKPOINT) as arrays:
+        kept = [arrays[name] for name in sorted(arrays) if name.startswith("model_")]
+    kept = [array for array in kept if array.shape != (2,)]  # but the states of dropout
+    same = [np.array_equal(a, b) for a, b in zip(kept, before, strict=True)]
+    assert same == [True, True, *[False] * (len(same) - 2)]
+
+
+def test_early_stopping_ends_each_phase(tmp_path):
+    _, history, _ = train(tmp_path / "run", epochs=30, early_stopping=2, learning_rate=0.05)
+    assert len(history) < 60
+    for name in ("head", "fine_tune"):
+        rows = [row for row in history if row["phase"] == name]
+        assert should_stop(rows, 2)
+        assert not should_stop(rows[:-1], 2)
+
+
+def test_should_stop_waits_for_patience():
+    rows = [{"val_loss": loss} for loss in (3.0, 2.0, 2.5, 2.0, 2.1)]
+    assert best_epoch(rows) == 1
+    assert [should_stop(rows[:n], 2) for n in range(6)] == [False, False, False, False, True, True]
+    assert not should_stop(rows, None)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_parameter(tmp_path):
+    with pytest.raises(PipelineError, match=r"^learning_rate: .* is too high: the loss is not a"):
+        train(tmp_path / "run", optimizer="sgd", learning_rate=1e38, warmup_epochs=0)
+
+
+def test_half_a_checkpoint_is_none(tmp_path):
+    train(tmp_path / "run", die_after=1)
+    path = tmp_path / "run" / CHECKPOINT
+    assert checkpoint.read_progress(path).history[0]["epoch"] == 1
+    path.write_bytes(path.read_bytes()[:1000])
+    assert checkpoint.read_progress(path) is None
+    assert checkpoint.read_progress(tmp_path / "nothing.npz") is None

@@ -1,0 +1,210 @@
+"""The stage `train` as a process: its outs, its record, and what a kill costs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.runtime import files, paths
+from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+MODEL = paths.MODEL / "model.keras"
+
+
+def ready(**changes: Any) -> None:
+    """A workspace in which `train` can run: resolved parameters and a prepared data set."""
+    set_parameters(**{"epochs": 3, "batch_size": 16, "threads": 1} | changes)
+    assert run_stage("params").returncode == 0
+    write_prepared()
+
+
+def train(**environment: str) -> str:
+    """Run the stage to its end and return what it printed."""
+    result = run_stage("train", **environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_it_learns_saves_and_records(workspace):
+    ready(epochs=8, dropout=[0.0, 0.2])
+    train()
+    history = pd.read_csv(paths.REPORTS / "history.csv")
+    assert list(history) == [
+        "epoch",
+        "accuracy",
+        "loss",
+        "val_accuracy",
+        "val_loss",
+        "learning_rate",
+    ]
+    assert history.epoch.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert history.val_accuracy.iloc[-1] > 0.8  # a bar's row tells the class; chance is 1/3
+    from pipeline.networks import saving
+
+    model = saving.load_model(MODEL)
+    probabilities = model.predict(np.load(paths.PREPARED / "test_images.npy"), verbose=0)
+    assert probabilities.shape == (30, 3)
+    recorded = recorded_runs(workspace)
+    assert recorded.status.tolist() == ["FINISHED"]
+    run = recorded.iloc[0]
+    assert run["params.dropout"] == "[0.0, 0.2]"
+    assert run["params.batch_size"] == "16"
+    assert run["metrics.val_loss"] == pytest.approx(history.val_loss.iloc[-1])
+    assert run["tags.model_digest"] == files.sha256(MODEL)
+    assert run["tags.data_digest"].startswith("sha256:3-8-1")
+    assert run["tags.cpu_flags"]
+    assert not list((workspace / ".state" / "resume").iterdir())
+
+
+def test_the_same_parameters_give_the_same_bytes_and_others_do_not():
+    digests = []
+    for seed in (1, 1, 2):
+        ready(seed=seed, augmentation=True, learning_rate_schedule="one_cycle")
+        train()
+        digests.append((files.sha256(MODEL), files.sha256(paths.REPORTS / "history.csv")))
+    assert digests[0] == digests[1]
+    assert digests[0][0] != digests[2][0]
+
+
+def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
+    ready(model="fast_cnn", epochs=2, batch_size=20)
+    write_prepared(size=12, channels=3)
+    out = train()
+    assert "Epoch 2/2" in out
+    from pipeline.networks import saving
+    from pipeline.networks.build import single_view
+
+    model = saving.load_model(MODEL)
+    kernel = np.asarray(model.get_layer("whitening").kernel)
+    assert kernel[..., :12].tolist() == (-kernel[..., 12:]).tolist()  # fitted, not trained
+    images = np.load(paths.PREPARED / "test_images.npy")
+    one, six = (m.predict(images, verbose=0) for m in (single_view(model), model))
+    assert one.shape == six.shape == (30, 3)
+    assert abs(one - six).max() > 1e-4
+    assert run_stage("evaluate").returncode == 0
+    predictions = pd.read_csv(paths.REPORTS / "predictions.csv")
+    np.testing.assert_allclose(predictions[[f"p_class {i}" for i in range(3)]], six, atol=1e-5)
+
+
+def test_without_a_validation_part_there_is_no_validation_curve():
+    ready(epochs=1, validation_fraction=0)
+    write_prepared(counts=(60, 0, 30))
+    train()
+    assert "val_loss" not in pd.read_csv(paths.REPORTS / "history.csv")
+
+
+def test_two_classes_have_one_sigmoid_unit():
+    ready(epochs=6, class_weights=True, dropout=[0, 0])
+    write_prepared(classes=2)
+    train()
+    from pipeline.networks import saving
+
+    model = saving.load_model(MODEL)
+    found = model.predict(np.load(paths.PREPARED / "test_images.npy"), verbose=0)
+    assert found.shape == (30, 1)
+    labels = np.load(paths.PREPARED / "test_labels.npy")[:, 1]
+    assert ((found[:, 0] > 0.5) == labels).mean() > 0.8
+
+
+def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> subprocess.Popen[str]:
+    """Start the stage and kill it as soon as its history has so many epochs."""
+    history = paths.REPORTS / "history.csv"
+    history.unlink(missing_ok=True)  # as DVC does before it starts a stage
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if history.exists() and len(history.read_text().splitlines()) > after_epochs:
+            break
+        time.sleep(0.02)
+    process.send_signal(how)
+    process.wait(60)
+    return process
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace, how):
+    ready(epochs=60, early_stopping=50, best_weights=True)
+    train()
+    whole = files.sha256(MODEL, paths.REPORTS / "history.csv")
+    MODEL.unlink()
+    (paths.REPORTS / "history.csv").unlink()
+
+    killed = start_and_kill(after_epochs=4, how=how)
+    assert killed.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    assert not MODEL.exists()
+    trained = len((paths.REPORTS / "history.csv").read_text().splitlines()) - 1
+
+    out = train()
+    resumed = next(line for line in out.splitlines() if "resuming after epoch" in line)
+    after = int(resumed.split("after epoch ")[1].split(",")[0])
+    assert trained <= after < 60
+    assert f"Epoch {after + 1}/60" in out
+    assert f"Epoch {after}/60" not in out  # what was trained is not trained again
+    assert files.sha256(MODEL, paths.REPORTS / "history.csv") == whole
+    recorded = recorded_runs(workspace)
+    assert recorded.status.tolist() == ["FINISHED", "FINISHED"]  # the whole one and the resumed one
+    assert not list((workspace / ".state" / "resume").iterdir())
+
+
+def test_other_parameters_and_other_data_do_not_resume():
+    ready(epochs=1000)
+    start_and_kill(after_epochs=2)
+    ready(epochs=2, seed=7)
+    assert "going on" not in train()
+    ready(epochs=1000)
+    write_prepared(seed=3)
+    start_and_kill(after_epochs=1)
+    assert len(list(paths.state().glob("resume/train-*"))) == 2
+
+
+def test_a_killed_run_is_failed_at_the_next_start(workspace):
+    ready(epochs=1000)
+    start_and_kill(after_epochs=2)
+    assert recorded_runs(workspace).status.tolist() == ["RUNNING"]
+    ready(epochs=1, seed=7)
+    train()
+    assert sorted(recorded_runs(workspace).status) == ["FAILED", "FINISHED"]
+
+
+def test_an_interrupted_run_is_not_left_running(workspace):
+    ready(epochs=1000)
+    start_and_kill(after_epochs=2, how=signal.SIGTERM)
+    assert recorded_runs(workspace).status.tolist() == ["FAILED"]
+
+
+def test_mlflow_out_of_reach_costs_a_line_and_no_training():
+    ready(epochs=1)
+    out = train(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert MODEL.exists()
+    lines = [line for line in out.splitlines() if line.startswith("mlflow: ")]
+    assert len(lines) == 1
+
+
+def test_a_full_disk_is_one_line_and_training_goes_on_afterwards():
+    ready(epochs=3)
+    code = (
+        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
+        "runpy.run_module('stages.train', run_name='__main__')"
+    )
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert result.returncode == 1
+    assert result.stderr.strip().splitlines()[-1].startswith("train: no room on the disk")
+    assert not MODEL.exists()
+    train()
+    assert MODEL.exists()

@@ -1,0 +1,101 @@
+"""Compare all experiments: reports/experiments.html, one file that opens without a network.
+
+    python -m tools.compare              write the page
+    python -m tools.compare A B          and say here whether B is better than A
+
+Reads MLflow's runs with their artifacts and DVC's experiments. No DVC stage:
+the page is of today, and no out. A and B are names of experiments or runs, or
+run ids.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pipeline.datasets.names import counted
+from pipeline.errors import PipelineError
+from pipeline.runtime import files, paths
+from pipeline.runtime.stage import say
+from pipeline.tracking.sqlite import StoreError
+from tools.comparison import experiments, page, recorded, together
+from tools.comparison.chance import SIGNIFICANT, compare, incomparable, spread
+from tools.comparison.runs import Run
+
+PAGE = paths.REPORTS / "experiments.html"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs to be compared here")
+    names = parser.parse_args(arguments).runs
+    if len(names) not in (0, 2):
+        parser.error("name two runs, or none")
+    runs, notes = read_runs()
+    pair = [together.find(name, runs) for name in names]
+    files.write_text(PAGE, page.render(runs, notes))
+    say("compare", f"{counted(len(runs), 'experiment')} in {PAGE}")
+    if pair:
+        print("\n".join(sentences(pair[0], pair[1], runs)))
+
+
+def read_runs() -> tuple[list[Run], list[str]]:
+    """All runs, the newest first, and what a reader should know of them.
+
+    Raises:
+        PipelineError: there are none; if MLflow's store cannot be used and
+            DVC has none either, this says what to do about the store.
+    """
+    found: list[Run] = []
+    notes = []
+    problem = ""
+    try:
+        found = recorded.read_runs(recorded.open_store())
+    except StoreError as error:
+        problem = str(error)
+    joined = together.join(found, experiments.list_experiments(), experiments.read_experiment)
+    if not joined:
+        raise PipelineError(problem or "there is no run yet; `make repro` makes the first")
+    if problem:
+        note = f"without MLflow's runs: {problem}"
+        say("compare", note)
+        notes.append(f"This page is {note}. It shows DVC's experiments alone.")
+    for run in joined:
+        for text in run.results.problems:
+            say("compare", f"{run.name}: {text}")
+    return joined, notes
+
+
+def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
+    """What differs between two runs, and whether it is more than chance."""
+    unlike, _ = together.differing([first, second])
+    lines = [
+        f"  {name:<20} {first.parameters.get(name, '–'):>12} {second.parameters.get(name, '–'):>12}"
+        for name in unlike
+    ]
+    for run, letter in ((first, "A"), (second, "B")):
+        values = [one.metrics["test_accuracy"] for one in together.same_setting(run, runs)]
+        seeds = f"test accuracy over seeds {spread(values)}" if values else "no score"
+        lines.append(f"  {letter} {run.name}: {seeds}")
+    if reason := incomparable(first, second):
+        return [*lines, f"  no test of the difference: {reason}"]
+    found = compare(first, second)
+    word = "more than chance" if found.p < SIGNIFICANT else "may well be chance"
+    lines.append(
+        f"  of {found.images:,} test images only A is right on {found.only_first:,}, only B on "
+        f"{found.only_second:,}: B is {100 * found.difference:+.2f} points, mid-p {found.p:.2g} "
+        f"(McNemar): {word}"
+    )
+    return lines
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PipelineError as problem:
+        sys.exit(f"compare: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)

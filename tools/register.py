@@ -1,0 +1,52 @@
+"""Register the best run in MLflow's registry, under the alias `best`.
+
+    python -m tools.register                 the highest validation accuracy
+    python -m tools.register --run NAME      this run
+
+The registered model has the data set's name and takes image files:
+`python -m tools.serve` serves it, `python -m tools.predict --best` asks it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pipeline import backend
+from pipeline.errors import PipelineError
+from pipeline.runtime.stage import say
+from tools.comparison.together import find
+from tools.serving import registry, trained
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.register",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
+    parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
+    given = parser.parse_args(arguments)
+    store = trained.open_store()
+    runs = registry.read_runs(store)
+    if given.run:
+        chosen = registry.Choice(find(given.run, runs), "named by --run")
+    else:
+        chosen = registry.best(given.dataset or registry.dataset(runs), runs)
+    backend.configure(0, 1, deterministic=True, dtype="float32")
+    version, new = registry.register(store, chosen.run, chosen.reason)
+    word = "is now" if new else "was registered before as"
+    say(
+        "register",
+        f"{chosen.run.name} {word} {version.name} version {version.version}, "
+        f"alias {registry.ALIAS}: {chosen.reason}",
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PipelineError as problem:
+        sys.exit(f"register: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""Repair what a dvc that was killed leaves of its own: half a lock, half a dvc.lock.
+
+DVC writes both in place, so a kill -9 in the wrong millisecond leaves a file
+that it cannot read, and every later `dvc repro` ends with an error until
+somebody removes it. `make repro` runs this first. Nothing is lost: the lock
+says who works here, and DVC's run cache brings back what dvc.lock knew.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+from pipeline.runtime.stage import say
+
+LOCK = Path(".dvc/tmp/rwlock")
+# DVC holds this one while it writes the other.
+GUARD = Path(".dvc/tmp/rwlock.lock")
+LOCK_FILE = Path("dvc.lock")
+
+
+def main() -> None:
+    """Repair the repository in the current folder, with a line for each file that was broken."""
+    if LOCK.exists() and not _is_json(LOCK) and _remove_if_unguarded():
+        say("repro", f"removed {LOCK}, which a dvc that was killed left broken")
+    if _changed(LOCK_FILE) and not _is_lock_file(LOCK_FILE):
+        LOCK_FILE.unlink()
+        say(
+            "repro",
+            f"removed {LOCK_FILE}, which a dvc that was killed left broken; what it knew comes "
+            "from DVC's cache",
+        )
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def _remove_if_unguarded() -> bool:
+    from zc import lockfile
+
+    try:
+        guard = lockfile.LockFile(str(GUARD))
+    except lockfile.LockError:  # a dvc is writing it now
+        return False
+    try:
+        LOCK.unlink(missing_ok=True)
+    finally:
+        guard.close()
+    return True
+
+
+def _changed(path: Path) -> bool:
+    """Whether a file of the commit was written since: a committed one is whole."""
+    if not path.exists():
+        return False
+    command = ["git", "status", "--porcelain", "--", str(path)]
+    status = subprocess.run(command, capture_output=True, check=False)
+    return bool(status.stdout) or status.returncode != 0
+
+
+def _is_lock_file(path: Path) -> bool:
+    import yaml
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(path.read_bytes()))
+    except (yaml.YAMLError, Invalid, UnicodeDecodeError):
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The model as MLflow serves it: encoded images in, classes out.
+
+MLflow calls `_load_pyfunc` with the folder that was logged (model.keras and
+classes.json), from the copy of this package that goes along with it. Code
+without a pickle: the module is named in MLmodel, the weights are Keras' own.
+
+A request has a column `image` with the bytes of a JPEG, PNG or other image
+file; in JSON they are in base64, which MLflow decodes for a column of its type
+`binary`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.datasets.decode import UnreadableError
+from pipeline.networks.loader import models
+from pipeline.networks.predicting import predict
+from tools.serving import answers, images
+
+MODEL_FILE = "model.keras"
+CLASSES_FILE = "classes.json"
+COLUMN = "image"
+
+
+class Classifier:
+    """A model that takes image files; `classes` are in the order of its probabilities."""
+
+    def __init__(self, model: Any, classes: list[str]) -> None:
+        self.model = model
+        self.classes = classes
+        self.shape = answers.input_shape(model)
+
+    def predict(self, frame: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """One row an image: `class`, `probability`, and `p_<class>` for each class.
+
+        Raises:
+            MlflowException: the request's fault (HTTP 400): no such column, no image.
+        """
+        found = [self._read(row, data) for row, data in enumerate(frame[COLUMN])]
+        step = images.chunks(self.shape)
+        parts = [
+            answers.columns(predict(self.model, np.stack(found[start : start + step])))
+            for start in range(0, len(found), step)
+        ]
+        table = np.concatenate(parts) if parts else np.empty((0, len(self.classes)), "float32")
+        best = table.argmax(axis=1) if len(table) else np.empty(0, dtype="int64")
+        answer: dict[str, Any] = {
+            "class": [self.classes[i] for i in best],
+            "probability": table[np.arange(len(table)), best],
+        }
+        answer |= {f"p_{name}": table[:, i] for i, name in enumerate(self.classes)}
+        return pd.DataFrame(answer)
+
+    def _read(self, row: int, data: Any) -> np.ndarray:
+        try:
+            return images.pixels(bytes(data), self.shape)
+        except UnreadableError as error:
+            from mlflow.exceptions import MlflowException
+
+            raise MlflowException.invalid_parameter_value(
+                f"image {row}: {error}; send an image file in base64"
+            ) from None
+
+
+def _load_pyfunc(path: str) -> Classifier:
+    classes = json.loads((Path(path) / CLASSES_FILE).read_text(encoding="utf-8"))
+    return Classifier(models.load_model(str(Path(path) / MODEL_FILE)), classes)

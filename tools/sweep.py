@@ -1,0 +1,62 @@
+"""Run the experiments of a file, one or several at a time, each as a DVC experiment.
+
+What is finished already, at this commit and with the same parameters, is not
+run again: after a failure, a crash or Ctrl-C the same command goes on with
+what is missing. Experiments run the last commit, in clones under .state/sweeps;
+what changes in this folder meanwhile does not touch them. No DVC stage.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from pipeline.runtime import paths
+from pipeline.runtime.stage import say
+from tools.experiments.command import command_parser, run_command, shown
+from tools.experiments.experiment import PARAMS_FILE, Base
+from tools.experiments.repository import Repository
+from tools.experiments.results import read_result
+from tools.experiments.runner import Runner, checked_commit
+from tools.experiments.sweepfile import read_sweep
+from tools.experiments.table import comparison
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    repository = Repository(paths.root())
+    commit = checked_commit(repository, arguments.as_committed)
+    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    experiments = read_sweep(arguments.file, base)
+    threads = max(experiment.parameters["threads"] for experiment in experiments)
+    processors = os.cpu_count() or 1
+    if arguments.jobs > 1 and arguments.jobs * threads > processors:
+        say(
+            "sweep",
+            f"{arguments.jobs} at a time with threads: {threads} on {processors} processors get in "
+            f"each other's way; `threads: {max(1, processors // arguments.jobs)}` under defaults "
+            "helps",
+        )
+    with Runner("sweep", arguments.file.stem, repository, commit, arguments.jobs) as runner:
+        say("sweep", f"{len(experiments)} experiments, logs in {shown(runner.logs)}")
+        outcome = runner.run(experiments)
+    results = {
+        name: read_result(repository, name, revision, runner.cache)
+        for name, revision in outcome.finished.items()
+    }
+    print(f"\n{comparison(experiments, results, outcome.failed)}\n")
+    if outcome.failed:
+        say("sweep", f"{len(outcome.failed)} failed; the same command tries them again")
+    else:
+        say("sweep", "`dvc exp show` has them all; `dvc exp apply NAME` brings one back")
+    return 1 if outcome.failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("sweep", __doc__)
+    parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    run_command("sweep", main)

@@ -1,0 +1,54 @@
+"""Let Optuna choose parameters: a search's file, each trial an experiment of its own.
+
+The value is the accuracy on the validation images, never on the test images.
+Stopped at any moment, the same command goes on: the study is in
+.state/optuna.db, the running trials from their last epoch. No DVC stage.
+"""
+
+import argparse
+from pathlib import Path
+
+from pipeline.runtime import paths
+from pipeline.runtime.stage import say
+from tools.experiments.command import command_parser, run_command, shown
+from tools.experiments.experiment import PARAMS_FILE, Base
+from tools.experiments.repository import Repository
+from tools.experiments.runner import Runner, checked_commit
+from tools.experiments.searchfile import read_search
+
+SHOWN = 10
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    repository = Repository(paths.root())
+    commit = checked_commit(repository, arguments.as_committed)
+    search = read_search(arguments.file, Base(repository.file(commit, PARAMS_FILE) or "{}"))
+    with Runner("tune", search.name, repository, commit, arguments.jobs) as runner:
+        say("tune", f"{search.name}: {search.trials} trials, logs in {shown(runner.logs)}")
+        from tools.experiments import tuning  # imports Optuna
+
+        study = tuning.tune(search, runner)
+    ended = [trial for trial in study.trials if trial.value is not None]
+    if not ended:
+        say("tune", "no trial came to its end; see the logs")
+        return 1
+    ended.sort(key=lambda trial: -(trial.value or 0))
+    print(f"\n  {'experiment':<24} validation accuracy  chosen")
+    for trial in ended[:SHOWN]:
+        name, chosen = trial.user_attrs[tuning.EXPERIMENT], tuning.drawn(trial.params)
+        print(f"  {name:<24} {trial.value:>19.4f}  {chosen}")
+    print()
+    say("tune", f"`dvc exp apply {ended[0].user_attrs[tuning.EXPERIMENT]}` brings the best back")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("tune", __doc__)
+    parser.add_argument("file", type=Path, metavar="FILE", help="experiments/search.yaml, say")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    run_command("tune", main)
