@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model, chain
+from pipeline.networks import build
 from pipeline.pretrained import frozen
 from pipeline.pretrained.weights import load_into, save_arrays
 
@@ -22,7 +22,7 @@ def folder(arrays, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    model = build_model("vgg16", (32, 32, 3), 2, normalization=IMAGENET)
+    model = build("vgg16", (32, 32, 3), 2, normalization=IMAGENET)
     load_into(model, folder)
     return model
 
