@@ -14,7 +14,7 @@ import pytest
 from benchmarks import table
 from benchmarks.definition import read_definition
 from benchmarks.journal import Journal, Record, latest
-from benchmarks.running import OTHERS, Benchmark
+from benchmarks.running import Benchmark
 from pipeline.errors import PipelineError
 from tests.repository import Repository
 from tests.support import REPOSITORY

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.networks.build import build_model, layers, saving
+from pipeline.networks import layers, saving
+from pipeline.networks.build import build_model
 from pipeline.tracking import start_run
 from tests.support import REPOSITORY
 
