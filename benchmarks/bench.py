@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("bench", __doc__)
+    parser = command_parser("benchmarks.bench", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the pairs (default: {FILE})")
     parser.add_argument("--quick", action="store_true", help="the quick pairs alone")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this pair")
