@@ -74,9 +74,9 @@ def nothing_to_do(repository: Repository) -> float:
 
 
 def test_a_new_network_and_a_new_data_set_run_params_alone(repository: Repository) -> None:
-    presets = repository.folder / "pipeline/networks/presets.py"
-    added = '\nPRESETS["smaller_cnn"] = PRESETS["tiny_cnn"]\n'
-    presets.write_text(presets.read_text() + added)
+    zoo = repository.folder / "pipeline/networks/zoo"
+    tiny = (zoo / "tiny_cnn.py").read_text()
+    (zoo / "smaller_cnn.py").write_text(tiny.replace("tiny_cnn", "smaller_cnn"))
     datasets = repository.folder / "pipeline/datasets"
     shutil.copy(datasets / "named/digits", datasets / "named/more_digits")
     (datasets / "readers/more.py").write_text("def read(descriptor, paths): ...\n")
@@ -112,11 +112,11 @@ def test_any_statement_counts_for_the_stages_that_import_it(repository: Reposito
 
 
 def of(stage: str, root: Path) -> dict[str, Path]:
-    """A stage's modules as the digest has them, the reader of its data set among them."""
+    """A stage's modules as the digest has them, its network and its reader among them."""
     modules = source.closure(f"stages.{stage}", root=root)
-    modules.pop("pipeline.networks.presets", None)  # counts by the value of the chosen entry
-    if "pipeline.datasets.readers" in modules:
-        modules |= source.closure(f"pipeline.datasets.readers.{CHOSEN[1]}", root=root)
+    for registry, entry in (("networks.zoo", CHOSEN[0]), ("datasets.readers", CHOSEN[1])):
+        if f"pipeline.{registry}" in modules:
+            modules |= source.closure(f"pipeline.{registry}.{entry}", root=root)
     return modules
 
 
