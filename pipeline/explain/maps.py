@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.networks import graph
 from pipeline.networks.layers import Maxout
 
 # What counts with the convolution that it follows, as a built-in relu does.
@@ -68,7 +69,8 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
     chosen = map_layers(model)[:count]
     if not chosen:
         return {}
-    part = keras.Model(model.inputs, {name: layer.output for name, layer in chosen})
+    tensors = graph.outputs(model)
+    part = keras.Model(model.input, {name: tensors[layer.name] for name, layer in chosen})
     values = part(keras.ops.convert_to_tensor(image[np.newaxis]), training=False)
     return {
         name: keras.ops.convert_to_numpy(keras.ops.cast(values[name][0], "float32"))
@@ -78,7 +80,7 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
 
 def _only_reader(model: keras.Model, layer: keras.layers.Layer) -> Any:
     """The one layer that reads another's output in this model; None for several, or the last."""
-    wanted = id(layer.output)
+    wanted = id(graph.outputs(model)[layer.name])
     readers = [
         node.operation
         for nodes in model._nodes_by_depth.values()
