@@ -130,8 +130,8 @@ function followInCurves() {
 // The point nearest to the pointer, within 30 pixels.
 function nearest(event) {
   const box = document.querySelector("#plot svg").getBoundingClientRect();
-  const [left, top] = view.origin();
-  const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
+  const [[left, top], air] = [view.origin(), view.padding()];
+  const [x, y] = [event.clientX - box.left - left - air.left, event.clientY - box.top - top - air.top];
   const [across, down] = [view.scale("x"), view.scale("y")];
   const distance = ({ epoch, value }) => Math.hypot(across(epoch) - x, down(value) - y);
   return points
