@@ -42,7 +42,7 @@ def render(runs: Sequence[Run], notes: Sequence[str] = ()) -> str:
         count=len(runs),
         notes=notes,
         # 0.9 MB, the package's own copy; a test sees that no end of a script is in it.
-        vega=Markup(vl_convert.javascript_bundle()),  # nosec B704
+        vega=Markup(vl_convert.javascript_bundle(None)),  # nosec B704
         data=Markup(_embedded(data(runs))),  # nosec B704: no < is left in it
         script=Markup("\n".join(scripts)),  # nosec B704: our own files
     )

@@ -260,10 +260,12 @@ def test_every_run_has_a_colour_and_stands_in_the_legend_before_one_is_chosen(op
     legend = ["high", "elsewhere", "close", "middle", "low"]
     assert texts(opened, "#legend li") == legend
     assert len(all_of(opened, "#table .dot")) == 5
-    before = strokes(opened, "coloured")
+    signs = """return Object.fromEntries([...document.querySelectorAll("#legend li:has(i)")]
+        .map((item) => [item.textContent.replace("A ", ""), item.querySelector("i").style.borderColor]));"""
+    before = opened.execute_script(signs)
     pick(opened, "middle")
-    wait_for(opened, lambda: strokes(opened, "chosen"))
-    assert sorted(before) == sorted(strokes(opened, "chosen") + strokes(opened, "coloured"))
+    wait_for(opened, lambda: strokes(opened, "chosen") == [before["middle"]])
+    assert opened.execute_script(signs) == before  # each keeps its own
     assert texts(opened, "#legend li") == [
         *("A middle", "high", "elsewhere", "close", "low", "dashed: training accuracy")
     ]
