@@ -68,7 +68,7 @@ def test_a_killed_prepare_goes_on(workspace: Path, appends: int) -> None:
 
         run = module.FileTask.run
         patch.setattr(
-            module.FileTask, "run", lambda task: (decoded.append(len(task.offsets)), run(task))[1]
+            module.FileTask, "run", lambda task: (decoded.append(len(task.rows)), run(task))[1]
         )
         ended = prepare()
     assert ended.status == 0
