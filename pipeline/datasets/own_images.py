@@ -1,7 +1,6 @@
 """A folder or archive of a person's own into data/raw: the encoded images as they are."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,9 +11,8 @@ from pipeline.datasets.layout import Layout, arrange
 from pipeline.datasets.names import counted, listed
 from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from pipeline.datasets.tree import Tree
+from pipeline.datasets.work import Report
 from pipeline.runtime import files
-
-Report = Callable[[str], None]
 
 
 def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
@@ -23,7 +21,6 @@ def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
     Args:
         name: of the data set; `path` is the folder or archive.
         folder: of the running stage; what is written stays in it after a kill.
-        report: gets a line for what the person should know.
 
     Raises:
         PipelineError: an archive that is refused, or no class folders with images.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline import backend
 from pipeline.datasets import registry
+from pipeline.datasets.names import counted
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.networks.architecture import Whitening
 from pipeline.networks.presets import PRESETS, Preset
@@ -95,7 +96,7 @@ def _dropout(parameters: Parameters, preset: Preset, augmentation: str) -> list[
         if len(given) != len(rates):
             raise PipelineError(
                 f"dropout: {len(given)} rates for {parameters.model}, which has "
-                f"{len(rates)} place{'s' * (len(rates) != 1)} (published: {rates})"
+                f"{counted(len(rates), 'place')} (published: {rates})"
             )
         return given
     return [*rates[:-1], given]
