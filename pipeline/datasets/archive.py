@@ -18,7 +18,7 @@ from pathlib import Path
 from tarfile import TarError
 
 from pipeline.datasets.names import decode, is_hidden, shown
-from pipeline.datasets.tree import Entry, Readable, Tree, check_size, twice
+from pipeline.datasets.tree import Entry, Readable, Tree, check_image, twice
 from pipeline.errors import PipelineError
 
 # What an archive may unpack to: 100 times its own size, and 1 GiB at the least.
@@ -115,7 +115,7 @@ class Archive(Tree):
         name = self._name(given)
         if name is None:
             return
-        check_size(self.title, name, size)
+        check_image(self.title, name, size)
         if name in self._seen:
             raise twice(self.title, name)
         self._seen.add(name)

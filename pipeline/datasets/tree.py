@@ -18,10 +18,14 @@ class Entry(NamedTuple):
     place: Any
 
 
-def check_size(title: str, name: str, size: int) -> None:
-    """Refuse a file that is called an image and is too large to be one."""
-    if size >= LARGEST_FILE and is_image(name):
+def check_image(title: str, name: str, size: int) -> None:
+    """Refuse a file that is called an image, and is too large for one or breaks every table."""
+    if not is_image(name):
+        return
+    if size >= LARGEST_FILE:
         raise PipelineError(f"{title}: {shown(name)}: over 4 GiB, which is no image")
+    if "\r" in name:
+        raise PipelineError(f"{title}: {shown(name)}: a carriage return in its name; rename it")
 
 
 def twice(title: str, name: str) -> PipelineError:
