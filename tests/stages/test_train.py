@@ -80,7 +80,7 @@ def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
     out = train()
     assert "Epoch 2/2" in out
     from pipeline.networks import saving
-    from pipeline.networks.build import single_view
+    from pipeline.networks.building import single_view
 
     model = saving.load_model(MODEL)
     kernel = np.asarray(model.get_layer("whitening").kernel)
@@ -163,7 +163,7 @@ def test_other_parameters_and_other_data_do_not_resume():
     ready(epochs=1000)
     start_and_kill(after_epochs=2)
     ready(epochs=2, seed=7)
-    assert "going on" not in train()
+    assert "resuming" not in train()
     ready(epochs=1000)
     write_prepared(seed=3)
     start_and_kill(after_epochs=1)
