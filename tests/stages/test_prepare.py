@@ -172,7 +172,7 @@ def test_colour_becomes_grey(workspace: Path) -> None:
 @pytest.mark.parametrize("classes", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_many_classes(workspace: Path, monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
     """Labels of many columns are written piece by piece; of 10,000 they take 400 MB."""
-    monkeypatch.setattr("stages.prepare.LABEL_BYTES", 100_000)
+    monkeypatch.setattr("pipeline.datasets.preparation.LABEL_BYTES", 100_000)
     one = png()
     contents = {f"train/{number:05}/1.png": one for number in range(classes)}
     contents |= {f"test/{number:05}/1.png": png(1) for number in range(0, classes, 50)}
