@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from pipeline import backend
-from pipeline.explain.maps import last_convolution
+from pipeline.explain.maps import last_maps
 from pipeline.networks import graph
 
 BATCH = 16  # images at once: VGG16's maps of 16 images take a few hundred MB
@@ -33,7 +33,7 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
         the class, and for a model without convolutions.
     """
     heat = np.zeros(images.shape[:3], np.float32)
-    last = last_convolution(model)
+    last = last_maps(model)
     if last is None or not len(images):
         return heat
     tensors = graph.outputs(model)

@@ -40,11 +40,22 @@ def map_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
     return found
 
 
-def last_convolution(model: keras.Model) -> keras.layers.Layer | None:
-    """The layer with the last convolution's maps; None without one."""
+def last_maps(model: keras.Model) -> keras.layers.Layer | None:
+    """The layer whose maps everything above the convolutions reads; None without convolutions.
+
+    That of the last convolution; where it stands in a branch, the one at which the
+    branches have met again.
+    """
     convolutions = {layer.name for layer in model.layers if _is_convolution(layer)}
     found = [layer for name, layer in map_layers(model) if name in convolutions]
-    return found[-1] if found else None
+    if not found:
+        return None
+    divided = set(graph.cuts(model))
+    names = [layer.name for layer in model.layers]
+    last = names.index(found[-1].name)
+    above = [each for each in model.layers[last:] if each.name in divided and _gives_maps(each)]
+    below = [each for each in model.layers[:last] if each.name in divided and _gives_maps(each)]
+    return above[0] if above else below[-1] if below else None
 
 
 def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[str, np.ndarray]:
