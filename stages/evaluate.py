@@ -8,7 +8,7 @@ model is loaded anew from its file and sees raw uint8 pixels.
 
 import numpy as np
 
-from pipeline import backend
+from pipeline import backend, tracking
 from pipeline.errors import PipelineError
 from pipeline.evaluation.scores import both_columns, score
 from pipeline.evaluation.tables import write_tables
@@ -16,7 +16,6 @@ from pipeline.parameters.stages import EvaluateParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.arrays import load_array
 from pipeline.runtime.stage import run_stage, say
-from pipeline.tracking import model_digest, recorder
 
 
 def main() -> None:
@@ -31,16 +30,14 @@ def main() -> None:
             f"counted from 0 to {len(images) - 1}"
         )
     backend.choose(parameters.backend)
-    recorder.open_early()
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     from pipeline.evaluation.predictions import predict_test
     from pipeline.explain import write_explanations
     from pipeline.networks import saving
     from pipeline.networks.table import count_weights
 
-    digest = model_digest(paths.MODEL_FILE)
-    record = recorder.attach_run(digest)
     model = saving.load_model(paths.MODEL_FILE)
+    digest = files.sha256(paths.MODEL_FILE)
     ingredients = (parameters.model_dump(), dataset["digest"], digest, backend.environment())
     folder = resume.resume_folder("evaluate", *ingredients)
     probabilities = both_columns(predict_test(model, images, folder))
@@ -50,13 +47,9 @@ def main() -> None:
     write_tables(scores, dataset["classes"], labels, probabilities)
     true = labels.argmax(axis=1)
     write_explanations(paths.EXPLANATIONS, model, images, true, probabilities, explained)
-    record.log_scores(scores.summary)
-    for name in ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv"):
-        record.log_artifact(paths.REPORTS / name)
-    record.finish()
     resume.forget(folder)
     say("evaluate", f"{len(images)} test images, accuracy {summary['accuracy']:.4f}")
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main, __doc__, recorder.record_failure)
+    run_stage("evaluate", main, __doc__, tracking.record_failure)

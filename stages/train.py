@@ -9,12 +9,11 @@ last finished epoch and ends with the same bytes as one that nobody killed.
 from pathlib import Path
 from typing import Any
 
-from pipeline import backend
+from pipeline import backend, tracking
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import one_at_a_time
 from pipeline.runtime.stage import run_stage, say
-from pipeline.tracking import recorder
 from pipeline.tracking.training import describe, finish, keep_epoch
 
 
@@ -22,7 +21,6 @@ def main() -> None:
     parameters = TrainParameters.read()
     dataset = files.read_json(paths.PREPARED / "dataset.json")
     backend.choose(parameters.backend)
-    recorder.open_early()
     backend.configure(
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
     )
@@ -47,7 +45,7 @@ def _train(
         say("train", f"resuming after epoch {len(progress.history)}, from a run that was stopped")
     else:
         progress = checkpoint.Progress()
-    record = recorder.start_run(*describe(parameters, dataset, environment), progress.run_id)
+    record = tracking.start_run(*describe(parameters, dataset, environment), progress.run_id)
     progress.run_id = record.run_id
     for row in progress.history:  # MLflow may have missed the last one
         keep_epoch(record, row)
@@ -65,4 +63,4 @@ def _train(
 
 
 if __name__ == "__main__":
-    run_stage("train", main, __doc__, recorder.record_failure)
+    run_stage("train", main, __doc__, tracking.record_failure)

@@ -1,14 +1,12 @@
 """The MLflow record: one pipeline run is one MLflow run.
 
     train      record = start_run(parameters, tags, resume=run_id_or_None)
-    evaluate,  record = attach_run(model_digest(path))
-    report
+    report     record = attach_run(model_digest(path)), with what evaluate has left
     any stage  run_stage(..., on_failure=record_failure)
 
 If MLflow cannot be used, one line says so and the stage goes on: every method
 of its record then does nothing. MLflow is imported by the first call (1 to 3
-seconds), never by `import pipeline.tracking`. The stages that import something
-large themselves let a process of its own do that (`pipeline.tracking.recorder`).
+seconds), never by `import pipeline.tracking`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -42,18 +42,9 @@ def parameter_value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-_worker: int | None = None
-
-
-def record_for(pid: int) -> None:
-    """From now on the process `pid` is the one that works on this process's runs."""
-    global _worker
-    _worker = pid
-
-
 def process_tags() -> dict[str, str]:
     """Who works on the run now: enough to tell later whether that process still lives."""
-    process = psutil.Process(_worker)
+    process = psutil.Process()
     return {
         "host": platform.node(),
         "pid": str(process.pid),

@@ -6,9 +6,8 @@ from typing import Any
 from pipeline.parameters.stages import ReportParameters, TrainParameters, code_of_all
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
-from pipeline.tracking import recorder
-from pipeline.tracking.recorder import RemoteRecord
-from pipeline.tracking.runs import model_digest
+from pipeline.tracking.record import Record
+from pipeline.tracking.runs import known_scores, model_digest
 
 
 def describe(
@@ -30,16 +29,16 @@ def describe(
     return ReportParameters.read().resolved, tags
 
 
-def keep_epoch(record: RemoteRecord, row: Mapping[str, Any]) -> None:
+def keep_epoch(record: Record, row: Mapping[str, Any]) -> None:
     """Log a row of the history."""
     named = {name: value for name, value in row.items() if name not in ("epoch", "phase")}
     record.log_epoch(row["epoch"], named)
 
 
-def finish(record: RemoteRecord, dataset: Mapping[str, Any], seconds: float) -> None:
+def finish(record: Record, dataset: Mapping[str, Any], seconds: float) -> None:
     """Log the trained model and its history; `seconds` are those of all epochs."""
     digest = model_digest(paths.MODEL_FILE)
-    record.log_metrics(recorder.known_scores(digest, dataset["digest"]))
+    record.log_metrics(known_scores(digest, dataset["digest"]))
     record.log_tags({"model_digest": digest})
     record.log_metrics({"train_seconds": seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
