@@ -32,12 +32,13 @@ def main() -> None:
     else:
         arrays = weights_file.read_file(Path(wanted))
     digest = base.digest(arrays)
+    known = wanted == "imagenet" or digest == published.sha256
     name = "imagenet" if wanted == "imagenet" else Path(wanted).name
     record: Record = {
         "pretrained_weights": name,
         "source": published.source if wanted == "imagenet" else f"a file of one's own, {name}",
         "sha256": digest,
-        "licence": published.licence if digest == published.sha256 else "that of the file",
+        "licence": published.licence if known else "that of the file",
     }
     out = files.fresh_folder(paths.WEIGHTS)
     save_arrays(out / ARRAYS_FILE, arrays)

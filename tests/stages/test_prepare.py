@@ -123,7 +123,7 @@ def test_the_same_again_is_the_same_bytes(workspace: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.datasets.pixels._CHUNK_ROWS", 3)
         patch.setattr("pipeline.datasets.pixels._PARALLEL_BYTES", 0)
-        patch.setattr("pipeline.datasets.pool._processors", lambda: 2)
+        patch.setattr("pipeline.datasets.pool.processors", lambda: 2)
         assert prepare().status == 0
     assert snapshot(PREPARED) == first
 
