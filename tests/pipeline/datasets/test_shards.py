@@ -18,7 +18,7 @@ from pipeline.datasets.shards import (
     ShardWriter,
     header_size,
     offsets,
-    read_image,
+    read_images,
     read_index,
     write_index,
 )
@@ -57,10 +57,9 @@ def read(folder: Path) -> list[bytes]:
     rows = list(read_index(folder / "index.csv"))
     sizes = np.array([row.size for row in rows], "int64")
     places = offsets(np.array([header_size(row.name) for row in rows], "int64"), sizes)
-    return [
-        read_image(folder, number, place, row.size)
-        for number, (place, row) in enumerate(zip(places.tolist(), rows, strict=True))
-    ]
+    backwards = (array[::-1].tolist() for array in (np.arange(len(rows)), places, sizes))
+    found = read_images(folder, *backwards)
+    return [data for _, data in sorted(found, reverse=True)]
 
 
 names = st.lists(st.text("ab.é고\n ,\"'", min_size=1, max_size=70), min_size=1, max_size=4).map(
@@ -199,7 +198,7 @@ def test_tar_reads_it(tmp_path: Path) -> None:
 
 def test_an_index_of_other_images_is_noticed(tmp_path: Path) -> None:
     write(tmp_path, [("a.png", b"1"), ("b.png", b"2" * 600)])
-    assert read_image(tmp_path, 1, 1536, 600) == b"2" * 600
+    assert list(read_images(tmp_path, [1], [1536], [600])) == [(0, b"2" * 600)]
     for row, offset, size in (
         (1, 1537, 600),
         (1, 1536, 599),
@@ -208,8 +207,8 @@ def test_an_index_of_other_images_is_noticed(tmp_path: Path) -> None:
         (1, 9999, 1),
     ):
         with pytest.raises(PipelineError, match="differ; run `dvc repro -f download`"):
-            read_image(tmp_path, row, offset, size)
+            list(read_images(tmp_path, [row], [offset], [size]))
     with (tmp_path / "images-00000.tar").open("r+b") as file:
         file.truncate(1600)
     with pytest.raises(PipelineError, match="differ"):
-        read_image(tmp_path, 1, 1536, 600)
+        list(read_images(tmp_path, [1], [1536], [600]))
