@@ -40,7 +40,7 @@ def write(folder: Path, images: Images, stop: int | None = None) -> None:
                 return  # no record of what came after the last one: what a kill leaves
             name, data = images[at]
             writer.add(name, at % 3, "train" if at % 2 else "", io.BytesIO(data))
-        writer.__exit__(None, None, None)
+        writer.__exit__()
     write_index(folder / "index.csv", records)
 
 
