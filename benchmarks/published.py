@@ -91,7 +91,7 @@ def _cifar10(given: Path | None) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("published", __doc__)
+    parser = command_parser("benchmarks.published", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
     parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")

@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("sweep", __doc__)
+    parser = command_parser("tools.sweep", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
     return parser

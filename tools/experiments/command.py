@@ -12,10 +12,10 @@ from pipeline.runtime import paths
 from pipeline.runtime.stage import Stopped
 
 
-def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of `python -m stages.<name>`, with the option that all of them have."""
+def command_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m <module>`, with the option that all of them have."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m stages.{name}",
+        prog=f"python -m {module}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
