@@ -23,7 +23,7 @@ from pip_settings import UntranslatedError, pip_settings, uv_environment
 LOCKS = Path(__file__).parent
 VENV = Path(sys.prefix)
 STATE = VENV / ".requirements"  # the names of the locks, in words
-STAMP = VENV / ".lock"  # a digest of those locks; there when all is installed
+STAMP = VENV / ".installed"  # a digest of those locks; there when all of it is
 UNDERWAY = VENV / ".installing"  # there while it is not
 TENSORFLOWS = {"cpu", "gpu"}
 WARNING = "setup: {}: on Linux the package brings CUDA's libraries, GPU or not"

@@ -4,7 +4,7 @@
 set -eu
 # An environment is sound if its Python runs, and, until all is installed, its pip.
 sound() {
-    if [ -f "$VENV/.lock" ]; then "$VENV/bin/python" -c ''; else "$VENV/bin/python" -m pip install --help; fi
+    if [ -f "$VENV/.installed" ]; then "$VENV/bin/python" -c ''; else "$VENV/bin/python" -m pip install --help; fi
 }
 if ! sound >/dev/null 2>&1; then
     # TensorFlow has wheels for these alone; a system's own python3 may be newer.

@@ -258,8 +258,7 @@ def test_extras_add_up_and_cpu_goes_back(folder: Path) -> None:
 
 def test_what_an_environment_of_before_was_made_of_stands(folder: Path) -> None:
     (folder / "venv/.requirements").write_text("torch\n")  # the name of its only lock
-    (folder / "venv/.lock").write_text("a digest\n")
-    assert setup(folder).stdout.startswith("setup: installing run, cpu, torch\n")
+    assert "setup: installing run, cpu, torch\n" in setup(folder).stdout
 
 
 @pytest.mark.parametrize(
@@ -347,7 +346,7 @@ def test_a_file_with_another_digest_is_not_installed(folder: Path) -> None:
     done = setup(folder, FAKE_UV="fails")  # the real one is asked below
     assert done.returncode == 1
     assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert not (folder / "venv/.lock").exists()
+    assert not (folder / "venv/.installed").exists()
     assert "one" not in installed(folder)
 
 
@@ -389,7 +388,7 @@ def test_the_real_uv_installs_by_hash_and_leaves_pip(folder: Path) -> None:
     assert done.stdout == "setup: installing run, cpu, jax, dev\n"  # and no word of pip
     assert installed(folder) == {"one", "tensorflow-cpu", "jax", "pytest-of-ours"}
     (folder / "venv/.installing").touch()
-    (folder / "venv/.lock").unlink()
+    (folder / "venv/.installed").unlink()
     module = next(folder.glob("venv/lib/*/site-packages/one.py"))
     module.unlink()
     assert setup(folder, **variables).returncode == 0
