@@ -6,6 +6,7 @@ it is called and leaves the work to pip; one test takes the real uv, if it is th
 
 import base64
 import hashlib
+import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -22,6 +23,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.support import REPOSITORY
 
@@ -487,6 +489,23 @@ def test_the_locks_agree_whatever_is_put_together(python: str, system: str) -> N
     run = {each.name for each in fitting(python, system, "run")}
     for name in ("cpu", "gpu", *extras):
         assert run.isdisjoint(each.name for each in fitting(python, system, name))
+
+
+def test_the_locks_leave_nothing_out_that_their_packages_need() -> None:
+    python = ".".join(map(str, sys.version_info[:2]))
+    system = "darwin" if sys.platform == "darwin" else "linux"
+    names = {each.name for each in fitting(python, system, "run", "cpu", "dev")}
+    looked_at = 0
+    for name in sorted(names):
+        try:
+            needed = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # this environment is made of other locks
+        looked_at += 1
+        for each in map(Requirement, needed):
+            if not each.marker or each.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(each.name) in names, f"{name} needs {each}"
+    assert looked_at > 150
 
 
 def test_each_lock_holds_what_it_is_for() -> None:
