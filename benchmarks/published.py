@@ -18,8 +18,8 @@ from pipeline.errors import PipelineError
 from pipeline.parameters.code import stage_code
 from pipeline.parameters.stages import combined
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
 from tools.experiments.repository import Repository
 from tools.experiments.results import read_result
@@ -91,7 +91,7 @@ def _cifar10(given: Path | None) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("published", __doc__)
+    parser = command_parser("benchmarks.published", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
     parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")
@@ -105,4 +105,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command("published", main)
+    run_program("published", main, STOPPED)

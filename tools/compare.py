@@ -9,13 +9,12 @@ run ids.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from pipeline.datasets.names import counted
 from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
-from pipeline.runtime.stage import say
+from pipeline.runtime.stage import run_program, say
 from pipeline.tracking.sqlite import StoreError
 from tools.comparison import experiments, page, recorded, together
 from tools.comparison.chance import SIGNIFICANT, compare, incomparable, spread
@@ -93,9 +92,4 @@ def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"compare: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("compare", main)

@@ -26,7 +26,9 @@ from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
 from pipeline.errors import PipelineError
+from pipeline.evaluation.scores import both_columns
 from pipeline.networks.predicting import predict
+from pipeline.runtime.stage import run_program
 from tools.serving import answers, images, registry, trained
 
 
@@ -70,7 +72,7 @@ def predictions(
             part = paths[start : start + step]
             read = [_read(path, shape) for path in part]
             good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(answers.columns(predict(model, np.stack(good))) if good else ())
+            rows = iter(both_columns(predict(model, np.stack(good))) if good else ())
             for path, one in zip(part, read, strict=True):
                 yield path, one if isinstance(one, UnreadableError) else next(rows)
             bar.update(len(part))
@@ -129,12 +131,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PipelineError as problem:
-        sys.exit(f"predict: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stdout = None
-        sys.exit(0)
+    run_program("predict", main)

@@ -8,12 +8,10 @@ The registered model has the data set's name and takes image files:
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from pipeline import backend
-from pipeline.errors import PipelineError
-from pipeline.runtime.stage import say
+from pipeline.runtime.stage import run_program, say
 from tools.comparison.together import find
 from tools.serving import registry, trained
 
@@ -44,9 +42,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"register: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("register", main)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.runtime.stage import run_program
 from pipeline.tracking import store
 from tools import server
 from tools.serving import registry, trained
@@ -52,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"serve: {curl(address)}")
         print("serve: Ctrl-C ends it", flush=True)
 
-    server.serve(command, environment, f"{address}/ping", ready)
+    try:
+        server.serve(command, environment, f"{address}/ping", ready)
+    except KeyboardInterrupt:
+        print("serve: ended")
 
 
 def curl(address: str, image: str = "photo.jpg") -> str:
@@ -65,9 +68,4 @@ def curl(address: str, image: str = "photo.jpg") -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"serve: {problem}")
-    except KeyboardInterrupt:
-        print("serve: ended")
+    run_program("serve", main)

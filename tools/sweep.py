@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.experiment import PARAMS_FILE, Base
 from tools.experiments.repository import Repository
 from tools.experiments.results import read_result
@@ -52,11 +52,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("sweep", __doc__)
+    parser = command_parser("tools.sweep", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
     return parser
 
 
 if __name__ == "__main__":
-    run_command("sweep", main)
+    run_program("sweep", main, STOPPED)

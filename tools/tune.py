@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.experiment import PARAMS_FILE, Base
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
@@ -44,11 +44,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("tune", __doc__)
+    parser = command_parser("tools.tune", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/search.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
     return parser
 
 
 if __name__ == "__main__":
-    run_command("tune", main)
+    run_program("tune", main, STOPPED)

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.stage import run_program
 from pipeline.tracking import store, view
 from pipeline.tracking.sanitize import without_credentials
 from pipeline.tracking.sqlite import StoreError
@@ -49,9 +50,4 @@ def _serve(uri: str, port: int, experiment_id: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"ui: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("ui", main)

@@ -9,7 +9,6 @@ what differs. No DVC stage; changes nothing here.
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.stage import run_program
 
 LOCK = Path("dvc.lock")
 
@@ -81,7 +81,4 @@ def _repro(copy: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as error:
-        sys.exit(f"verify: {error}")
+    run_program("verify", main)

@@ -7,15 +7,13 @@ Where the code that decides it has changed since, by its digest, that is said.
 
 import csv
 import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.publication.rows import Row
-from pipeline.runtime import files
+from pipeline.runtime import files, machine
 from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
 from tools.experiments.results import Result, mean_and_spread, report
@@ -98,7 +96,8 @@ def line_of(
         "seconds": f"{mean_and_spread(seconds)[0]:.1f}" if seconds else "",
         "train_accuracy": f"{mean_and_spread(trained)[0]:.4f}" if trained else "",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(row.experiments[0].parameters["threads"]),
+        "machine": f"{machine.processor()}, {os.cpu_count()} processors, "
+        f"threads: {row.experiments[0].parameters['threads']}",
         "seeds": " ".join(str(each.parameters["seed"]) for each in row.experiments),
         "commit": commit[:10],
         "code": results[0].code[:16],
@@ -132,17 +131,6 @@ def write_table(place: Place, rows: Sequence[Row], lines: Mapping[str, Mapping[s
     ordered = [lines[row.name] for row in rows if row.name in lines]
     files.write_csv(place.csv, COLUMNS, ([line[key] for key in COLUMNS] for line in ordered))
     files.write_text(place.markdown, _markdown(place, ordered))
-
-
-def machine(threads: int) -> str:
-    """The processor's name, how many there are, and how many threads trained."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    except OSError:
-        found = None
-    name = found[1] if found else platform.processor() or platform.machine()
-    return f"{' '.join(name.split())}, {os.cpu_count()} processors, threads: {threads}"
 
 
 def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:

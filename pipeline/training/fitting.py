@@ -16,6 +16,7 @@ from pipeline.runtime.stage import say
 from pipeline.training import checkpoint, schedules
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress, Row
+from pipeline.training.history import best_epoch
 from pipeline.training.optimizers import optimizer
 
 CHECKPOINT = "checkpoint.npz"
@@ -102,11 +103,6 @@ def compile_phase(phase: Phase) -> None:
         loss=loss(label_smoothing=phase.label_smoothing),
         metrics=["accuracy"],
     )
-
-
-def best_epoch(rows: Sequence[Row]) -> int:
-    """The position of the row with the smallest validation loss, the first of equals."""
-    return min(range(len(rows)), key=lambda i: rows[i]["val_loss"])
 
 
 def should_stop(rows: Sequence[Row], patience: int | None) -> bool:

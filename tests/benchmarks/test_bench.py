@@ -14,7 +14,7 @@ import pytest
 from benchmarks import table
 from benchmarks.definition import read_definition
 from benchmarks.journal import Journal, Record, latest
-from benchmarks.running import OTHERS, Benchmark
+from benchmarks.running import Benchmark
 from pipeline.errors import PipelineError
 from tests.repository import Repository
 from tests.support import REPOSITORY
@@ -95,14 +95,6 @@ def test_the_committed_pairs_can_be_read():
     assert "two_block_cnn, mixed_bfloat16, 1" in [each.name for each in precision.variants]
     reference = next(pair for pair in definition.pairs if pair.name == "fast_cnn").variants[-1]
     assert reference.counts_as_epochs == 50
-
-
-def test_what_decides_no_measurement_is_no_stage():
-    called = set(re.findall(r"python -m stages\.(\w+)", (REPOSITORY / "dvc.yaml").read_text()))
-    assert "train" in called
-    for name in OTHERS:
-        assert (REPOSITORY / "stages" / name).exists()
-        assert name.removesuffix(".py") not in called
 
 
 def test_a_wrong_definition_is_one_line(tmp_path):

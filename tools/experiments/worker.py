@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.runtime import files
+from pipeline.runtime.git import environment
 from tools.experiments import processes
 from tools.experiments.clone import make_clone, reset, untracked
 from tools.experiments.experiment import PARAMS_FILE, Experiment
-from tools.experiments.repository import Repository, environment
+from tools.experiments.repository import Repository
 
 POLL_SECONDS = 0.3
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.networks.build import build_model, saving
+from pipeline.networks import saving
+from pipeline.networks.build import build_model
 from pipeline.runtime import files, paths
 from pipeline.tracking import start_run
 
