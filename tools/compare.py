@@ -18,7 +18,7 @@ from pipeline.runtime.stage import run_program, say
 from pipeline.tracking.sqlite import StoreError
 from tools.comparison import experiments, page, recorded, together
 from tools.comparison.chance import SIGNIFICANT, compare, incomparable, spread
-from tools.comparison.runs import Run
+from tools.runs.run import Run
 
 PAGE = paths.REPORTS / "experiments.html"
 

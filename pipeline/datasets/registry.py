@@ -1,4 +1,4 @@
-"""The named data sets. Each is one small YAML file in stages/datasets/named.
+"""The named data sets. Each is one small YAML file in pipeline/datasets/named.
 
 The file's name is the data set's name, without an ending: DVC's stage
 `download` has the file itself as a dependency (`deps: ['${dataset}']` with
@@ -47,7 +47,7 @@ class SourceFile(BaseModel):
 class Descriptor(BaseModel):
     """What is known of a named data set before it is fetched.
 
-    `image_shape` is (height, width, channels); `reader` names the function of
+    `image_shape` is (height, width, channels); `reader` names the module of
     `pipeline.datasets.readers` that makes arrays of the files; `mirrored` says
     whether a mirrored image is still of its class; `mirrors` are base
     addresses that the files' names are joined to; `system_folder` is where the

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.networks.build import build_model, saving
+from pipeline.networks import saving
+from pipeline.networks.build import build_model
 from pipeline.runtime import files, paths
 from tests.support import run_stage, set_parameters, write_prepared
 

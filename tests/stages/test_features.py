@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.parameters.stages import FeaturesParameters
+from pipeline.pretrained import extraction
 from pipeline.pretrained.base import digest
 from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
@@ -42,17 +43,17 @@ OUTS = {
 KILLED = """
 import os, signal, sys
 from stages import features
-from pipeline.pretrained import frozen
+from pipeline.pretrained import extraction, frozen
 from pipeline.runtime import arrays
 frozen.BATCH_PIXELS = 8 * 32 * 32
 arrays.CHECKPOINT_SECONDS = -1
-append, calls = features._append, []
+append, calls = extraction._append, []
 def counted(writers, maps):
     append(writers, maps)
     calls.append(len(maps[0]))
     if len(calls) == int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
-features._append = counted
+extraction._append = counted
 for folder in ("resumed", "whole"):
     features.main()
     os.rename("data/features", folder)
@@ -133,7 +134,7 @@ def test_two_arrays_go_on_in_step_at_the_border_of_a_batch(tmp_path, done, start
         paths = [writer.path for writer in writers]
         writers = [stack.enter_context(ArrayWriter(path, (20, 3), "float32")) for path in paths]
         assert [writer.done for writer in writers] == list(done)
-        assert features._start("train", writers, 8) == start
+        assert extraction._start("train", writers, 8) == start
         for writer in writers:
             writer.append(np.zeros((20 - start, 3), "float32"))
     for path in paths:
@@ -179,9 +180,9 @@ def test_in_bfloat16_and_without_a_validation_part(prepared):
 
 @pytest.mark.parametrize("budget", [58 * 2 * 2 * 512 * 4, 58 * 2 * 2 * 512 * 4 - 1])
 def test_maps_below_are_kept_within_the_budget(prepared, monkeypatch, capsys, budget):
-    monkeypatch.setattr(features, "BELOW_BUDGET", budget)
+    monkeypatch.setattr(extraction, "BELOW_BUDGET", budget)
     ask_for(fine_tune_from="block5_conv1")
-    kept, record = features._plan(FeaturesParameters.read(), prepared)
+    kept, record = extraction.plan(FeaturesParameters.read(), prepared)
     if budget >= 58 * 2 * 2 * 512 * 4:
         assert record["below"] == {"layer": "block4_pool", "shape": [2, 2, 512]}
         assert kept["train"] == {"maps": "block5_pool", "below": "block4_pool"}
@@ -199,7 +200,7 @@ def test_maps_below_are_kept_within_the_budget(prepared, monkeypatch, capsys, bu
 
 def test_nothing_is_below_the_first_layer(prepared):
     ask_for(fine_tune_from="block1_conv1")
-    kept, record = features._plan(FeaturesParameters.read(), prepared)
+    kept, record = extraction.plan(FeaturesParameters.read(), prepared)
     assert (record["below"], record["why"]) == (None, "block1_conv1 reads the pixels")
     assert kept["test"] == {}
 

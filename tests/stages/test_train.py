@@ -163,7 +163,7 @@ def test_other_parameters_and_other_data_do_not_resume():
     ready(epochs=1000)
     start_and_kill(after_epochs=2)
     ready(epochs=2, seed=7)
-    assert "going on" not in train()
+    assert "resuming" not in train()
     ready(epochs=1000)
     write_prepared(seed=3)
     start_and_kill(after_epochs=1)

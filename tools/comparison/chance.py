@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from tools.comparison.runs import Run
+from tools.runs.run import Run
 
 SIGNIFICANT = 0.05
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.comparison.chance import SIGNIFICANT
-from tools.comparison.runs import Run, setting
+from tools.runs.run import Run, setting
 from tools.comparison.together import differing, shown
 
 FOLDER = Path(__file__).parent / "page"

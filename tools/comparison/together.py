@@ -5,8 +5,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.parameters.schema import Parameters
-from tools.comparison.experiments import Experiment
-from tools.comparison.runs import Run, setting
+from tools.runs.experiments import Experiment
+from tools.runs.run import Run, setting
 
 
 def join(

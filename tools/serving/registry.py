@@ -16,8 +16,8 @@ from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import files, paths, source
 from pipeline.tracking import identity
 from pipeline.tracking.store import Store
-from tools.comparison import recorded
-from tools.comparison.runs import Run
+from tools.runs import recorded
+from tools.runs.run import Run
 from tools.serving import trained
 from tools.serving.package import LOADER, write_classifier
 

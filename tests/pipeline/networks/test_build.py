@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.networks import saving
 from pipeline.networks.architecture import ACTIVATIONS
-from pipeline.networks.build import build_model, chain, saving
+from pipeline.networks.build import build_model, chain
 from pipeline.networks.layers import ImageNetMeans, Maxout, PaddedMaxPooling2D
 from pipeline.networks.presets import PRESETS
 from pipeline.runtime import files

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model, saving, single_view
+from pipeline.networks import saving
+from pipeline.networks.build import build_model, single_view
 from pipeline.networks.layers import IdentityConvolution
 from pipeline.networks.views import MeanOfViews, Views
 from pipeline.networks.whitening import fit_whitening, whitening_kernel

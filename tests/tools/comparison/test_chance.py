@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.comparison.chance import compare, incomparable, mcnemar, spread
-from tools.comparison.runs import Outcome, Results, Run
+from tools.runs.run import Outcome, Results, Run
 
 
 def made(right: list[int], **changes) -> Run:

@@ -10,8 +10,8 @@ import numpy as np
 from pipeline.runtime import paths
 from tests.tools.comparison.recording import CLASSES, outcome, write_reports
 from tools.comparison import page
-from tools.comparison.results import read_results
-from tools.comparison.runs import Results, Run
+from tools.runs.reports import read_results
+from tools.runs.run import Results, Run
 
 
 def made(number: int, right: np.ndarray, **parameters: str) -> Run:
@@ -110,6 +110,6 @@ def test_two_hundred_runs_of_ten_thousand_images_stay_small():
 
 
 def page_outcome(rng: np.random.Generator):
-    from tools.comparison.runs import Outcome
+    from tools.runs.run import Outcome
 
     return Outcome(rng.random(10_000) < 0.8, "same")

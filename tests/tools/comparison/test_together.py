@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from tools.comparison.experiments import Experiment
-from tools.comparison.runs import Outcome, Results, Run, setting
+from tools.runs.experiments import Experiment
+from tools.runs.run import Outcome, Results, Run, setting
 from tools.comparison.together import differing, find, join, same_setting, shown
 
 

@@ -70,7 +70,7 @@ WRONG = [
     ),
     (
         "experiments: [{name: a, overrides: {dropout: [0.1]}}]",
-        "a: dropout: 1 rates for two_block_cnn, which has 2 places (published: [0.1, 0.8])",
+        "a: dropout: 1 rates for two_block_cnn, which has 2 places (published: [0.25, 0.2])",
     ),
     (
         "experiments: [{name: a, overrides: {model: mnist_cn}}]",

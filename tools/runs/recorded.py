@@ -12,8 +12,8 @@ from tqdm import tqdm
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import without_credentials
 from pipeline.tracking.sqlite import StoreError
-from tools.comparison.results import REPORTS, read_results
-from tools.comparison.runs import Run
+from tools.runs.reports import REPORTS, read_results
+from tools.runs.run import Run
 
 PAGE = 500  # runs a request
 # What is recorded each epoch. The rest are figures of the whole run.

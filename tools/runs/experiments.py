@@ -19,8 +19,8 @@ from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.tracking.identity import parameter_value
 from pipeline.tracking.sanitize import one_line
-from tools.comparison.results import read_results
-from tools.comparison.runs import Run
+from tools.runs.reports import read_results
+from tools.runs.run import Run
 
 # DVC's own: what runs now, what waits, what failed.
 _NOT_EXPERIMENTS = ("exec", "stash", "celery")

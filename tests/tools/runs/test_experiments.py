@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
 from tests.tools.comparison.recording import outcome, write_reports
-from tools.comparison import experiments
+from tools.runs import experiments
 
 PIPELINE = """
 stages:
