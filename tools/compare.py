@@ -12,13 +12,14 @@ import argparse
 from collections.abc import Sequence
 
 from pipeline.datasets.names import counted
-from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import run_program, say
-from pipeline.tracking.sqlite import StoreError
-from tools.comparison import experiments, page, recorded, together
-from tools.comparison.chance import SIGNIFICANT, compare, incomparable, spread
+from tools.comparison import page
+from tools.comparison.chance import SIGNIFICANT, compare, incomparable
+from tools.comparison.together import differing
+from tools.runs import together
 from tools.runs.run import Run
+from tools.runs.spread import spread
 
 PAGE = paths.REPORTS / "experiments.html"
 
@@ -33,7 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = parser.parse_args(arguments).runs
     if len(names) not in (0, 2):
         parser.error("name two runs, or none")
-    runs, notes = read_runs()
+    runs, problem = together.all_runs()
+    notes = []
+    if problem:
+        say("compare", f"without MLflow's runs: {problem}")
+        notes = [
+            f"This page is without MLflow's runs: {problem}. It shows DVC's experiments alone."
+        ]
+    for run in runs:
+        for text in run.results.problems:
+            say("compare", f"{run.name}: {text}")
     pair = [together.find(name, runs) for name in names]
     files.write_text(PAGE, page.render(runs, notes))
     say("compare", f"{counted(len(runs), 'experiment')} in {PAGE}")
@@ -41,36 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(sentences(pair[0], pair[1], runs)))
 
 
-def read_runs() -> tuple[list[Run], list[str]]:
-    """All runs, the newest first, and what a reader should know of them.
-
-    Raises:
-        PipelineError: there are none; if MLflow's store cannot be used and
-            DVC has none either, this says what to do about the store.
-    """
-    found: list[Run] = []
-    notes = []
-    problem = ""
-    try:
-        found = recorded.read_runs(recorded.open_store())
-    except StoreError as error:
-        problem = str(error)
-    joined = together.join(found, experiments.list_experiments(), experiments.read_experiment)
-    if not joined:
-        raise PipelineError(problem or "there is no run yet; `make repro` makes the first")
-    if problem:
-        note = f"without MLflow's runs: {problem}"
-        say("compare", note)
-        notes.append(f"This page is {note}. It shows DVC's experiments alone.")
-    for run in joined:
-        for text in run.results.problems:
-            say("compare", f"{run.name}: {text}")
-    return joined, notes
-
-
 def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
     """What differs between two runs, and whether it is more than chance."""
-    unlike, _ = together.differing([first, second])
+    unlike, _ = differing([first, second])
     lines = [
         f"  {name:<20} {first.parameters.get(name, '–'):>12} {second.parameters.get(name, '–'):>12}"
         for name in unlike

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pipeline import backend
 from pipeline.runtime.stage import run_program, say
-from tools.comparison.together import find
+from tools.runs.together import find
 from tools.serving import registry, trained
 
 

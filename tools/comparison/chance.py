@@ -1,7 +1,5 @@
 """Whether a difference between two models is more than chance, and how seeds spread."""
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +8,6 @@ from scipy.stats import binom
 from tools.runs.run import Run
 
 SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n − 1; None of one value) of `count` values."""
-
-    mean: float
-    deviation: float | None
-    count: int
-
-    def __str__(self) -> str:
-        around = "" if self.deviation is None else f" ± {self.deviation:.4f}"
-        return f"{self.mean:.4f}{around} ({self.count})"
 
 
 @dataclass(frozen=True)
@@ -40,12 +25,6 @@ class Comparison:
     def difference(self) -> float:
         """The second's accuracy less the first's."""
         return (self.only_second - self.only_first) / self.images
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean and spread of at least one value."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), deviation, len(values))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

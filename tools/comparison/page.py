@@ -12,8 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.comparison.chance import SIGNIFICANT
-from tools.runs.run import Run, setting
 from tools.comparison.together import differing, shown
+from tools.runs.run import Run, setting
 
 FOLDER = Path(__file__).parent / "page"
 # In this order: each uses those before it.

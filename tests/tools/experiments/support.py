@@ -100,7 +100,9 @@ def git(folder: Path, *arguments: str) -> str:
 
 def command(name: str, *arguments: str) -> list[str]:
     """The command line of an entry point, such as `sweep` or `bench`."""
-    (room,) = [room for room in ("tools", "benchmarks") if (REPOSITORY / room / f"{name}.py").exists()]
+    (room,) = [
+        room for room in ("tools", "benchmarks") if (REPOSITORY / room / f"{name}.py").exists()
+    ]
     return [sys.executable, "-m", f"{room}.{name}", *arguments]
 
 
