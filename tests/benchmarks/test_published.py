@@ -10,20 +10,17 @@ from tests.support import REPOSITORY
 from tests.tools.experiments.support import enter_repository, git, run, started
 
 ROWS = """
-rows:
+experiments:
   - name: first
-    source: notes
     data: digits
     overrides: {dataset: digits, dropout: [0.2, 0.2]}
     seeds: 2
-    published: {accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
+    expected: {source: notes, accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
     tuning_log: true
   - name: broken
-    source: notes
     data: digits
     overrides: {dataset: digits, learning_rate: 99}
   - name: far
-    source: notes
     data: elsewhere
     overrides: {dataset: digits}
     open: it cannot be had here

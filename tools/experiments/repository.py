@@ -6,10 +6,11 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.runtime import source
 from pipeline.runtime.git import git, tried
+from tools.runs.experiments import Experiment as Kept
+from tools.runs.experiments import list_experiments
 
 # What decides an experiment beside its overrides: the code, and what DVC reads.
 DECISIVE = (*source.CODE, "dvc.yaml", "params.yaml", ".dvc/config")
-EXPERIMENTS = "refs/exps"
 
 
 class Repository:
@@ -40,16 +41,13 @@ class Repository:
         """A text file as it is in a commit; None if it is not in it."""
         return tried(self.root, "show", f"{revision}:{path}")
 
-    def experiments(self, commit: str) -> dict[str, str]:
-        """The DVC experiments that began at `commit`: name to commit."""
-        folder = _folder(commit)
-        listed = git(self.root, "for-each-ref", "--format=%(objectname) %(refname)", f"{folder}/")
-        pairs = (line.split(" ", 1) for line in listed.splitlines())
-        return {name.removeprefix(f"{folder}/"): revision for revision, name in pairs}
+    def experiments(self, commit: str) -> dict[str, Kept]:
+        """The DVC experiments that began at `commit`, by their names."""
+        return {each.name: each for each in list_experiments() if each.baseline == commit}
 
     def collect(self, clone: Path, commit: str) -> None:
         """Take over the experiments that a clone has made from `commit`."""
-        folder = _folder(commit)
+        folder = f"refs/exps/{commit[:2]}/{commit[2:]}"
         with self._fetching:
             git(
                 self.root,
@@ -61,7 +59,3 @@ class Repository:
                 str(clone),
                 f"+{folder}/*:{folder}/*",
             )
-
-
-def _folder(commit: str) -> str:
-    return f"{EXPERIMENTS}/{commit[:2]}/{commit[2:]}"

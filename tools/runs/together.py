@@ -37,11 +37,14 @@ class Reader:
 
     def __init__(self) -> None:
         self._store: Store | None = None
-        with contextlib.suppress(StoreError):  # none, or none to be read: DVC knows enough
-            self._store = recorded.open_store()
+        self._opened = False
 
     def read(self, experiment: Experiment) -> Run:
         run = read_experiment(experiment)
+        if not self._opened:
+            self._opened = True
+            with contextlib.suppress(StoreError):  # none, or none to be read: DVC knows enough
+                self._store = recorded.open_store()
         if self._store is not None:
             try:
                 figures = recorded.figures_of_model(self._store, model_digest(experiment))
