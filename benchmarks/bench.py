@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import machine, table
 from benchmarks.definition import chosen, read_definition
-from benchmarks.running import Benchmark
+from benchmarks.running import SCRIPTS, Benchmark
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import run_program, say
 from tools.experiments.command import STOPPED, command_parser, shown
@@ -30,7 +30,7 @@ def main() -> int:
     repository = Repository(paths.root())
     definition = read_definition(arguments.file)
     pairs = chosen(definition.pairs, arguments.only, arguments.quick)
-    commit = checked_commit(repository, arguments.as_committed)
+    commit = checked_commit(repository, arguments.as_committed, SCRIPTS)
     benchmark = Benchmark(repository, definition, commit, paths.state() / "benchmark")
     say("bench", f"{len(pairs)} pairs, logs in {shown(benchmark.logs)}")
     outcome = benchmark.run(pairs, arguments.again)

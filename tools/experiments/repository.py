@@ -32,9 +32,11 @@ class Repository:
             raise PipelineError(f"{self.root}: no Git commit to run; clone the project, or commit")
         return found.strip()
 
-    def uncommitted(self) -> list[str]:
-        """The files of the code and params.yaml that differ from the commit, or are new."""
-        listed = git(self.root, "status", "--porcelain", "-z", "--no-renames", "--", *DECISIVE)
+    def uncommitted(self, *more: str) -> list[str]:
+        """The files of the code and params.yaml, and below `more`, that differ from the commit,
+        or are new."""
+        options = ("--porcelain", "-z", "--no-renames")
+        listed = git(self.root, "status", *options, "--", *DECISIVE, *more)
         return [entry[3:] for entry in listed.split("\0") if entry]
 
     def file(self, revision: str, path: str) -> str | None:

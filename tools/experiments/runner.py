@@ -215,15 +215,15 @@ class _List:
         say(self._command, f"{self._places[experiment.name]}: {words} ({ended.seconds:.0f} s)")
 
 
-def checked_commit(repository: Repository, as_committed: bool) -> str:
-    """The commit to run.
+def checked_commit(repository: Repository, as_committed: bool, *beside: str) -> str:
+    """The commit to run; `beside` is what it runs of other code than the pipeline's.
 
     Raises:
         PipelineError: the code or params.yaml is changed and not committed, and
             `as_committed` does not say that the commit is meant all the same.
     """
     commit = repository.commit()
-    changed = repository.uncommitted()
+    changed = repository.uncommitted(*beside)
     if changed and not as_committed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise PipelineError(
