@@ -26,8 +26,7 @@ from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
 from pipeline.errors import PipelineError
-from pipeline.evaluation.scores import both_columns
-from pipeline.networks.predicting import predict
+from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime.stage import run_program
 from tools.serving import answers, images, registry, trained
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.evaluation.scores import both_columns
+from pipeline.networks.predicting import both_columns
 
 
 def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, count: int) -> np.ndarray:

@@ -63,7 +63,7 @@ def test_rows_are_run_written_and_not_run_again(repository):
     result = run("published", "--file", "rows.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert started(repository)[done:] == ["published-broken"]
-    assert f"first: stands, of commit {first['commit']}\n" in result.stdout
+    assert f"first: stands, of commit {first['commit']}" in result.stdout
     assert table(repository)["first"] == first
     assert table(repository)["broken"]["accuracy"] == "0.2000"
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_the_resume_files_of_a_pruned_trial_go_and_no_others(repository):
         path.mkdir(parents=True)
     for key in ("train-mine", "train-other"):
         (repository / ".state" / "resume" / key).mkdir(parents=True)
-    stage = subprocess.Popen([*command("x")[:1], "-c", "import time; time.sleep(60)"], cwd=folder)
+    stage = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=folder)
     (repository / ".state/locks/train-mine.pid").write_text(str(stage.pid))
     (repository / ".state/locks/train-other.pid").write_text(str(os.getpid()))
     time.sleep(0.5)

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.datasets.decode import UnreadableError
-from pipeline.evaluation.scores import both_columns
 from pipeline.networks.loader import models
-from pipeline.networks.predicting import predict
+from pipeline.networks.predicting import both_columns, predict
 from tools.serving import answers, images
 
 MODEL_FILE = "model.keras"
