@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from tests.support import run_stage
 from tests.tools.comparison.recording import outcome, record, track, write_reports
+from tests.tools.experiments.support import run
 from tools import compare
 from tools.runs import experiments
 
@@ -72,7 +72,7 @@ def test_a_run_that_is_not_there(tracked, monkeypatch):
 
 
 def test_nothing_recorded_yet(workspace):
-    done = run_stage("compare")
+    done = run("compare")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith("mlflow.db: there is no run yet; `make repro` makes the first\n")
@@ -86,7 +86,8 @@ def test_an_empty_store(tracked):
 
 
 def test_a_server_out_of_reach(workspace, monkeypatch):
-    done = run_stage("compare", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = run("compare")
     assert done.returncode == 1
     assert done.stderr == (
         "compare: http://127.0.0.1:9: Connection refused; start that server, or unset "
