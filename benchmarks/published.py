@@ -20,7 +20,7 @@ from pipeline.parameters.stages import combined
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
 from tools.experiments.command import STOPPED, command_parser, shown
-from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
 
@@ -31,7 +31,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    base = repository.base(commit)
     rows = read_rows(arguments.file, base, _cifar10(arguments.cifar10), arguments.quick)
     wanted = chosen(rows, arguments.only)
     name = "published-quick" if arguments.quick else "published"

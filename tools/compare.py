@@ -8,12 +8,11 @@ the page is of today, and no out. A and B are names of experiments or runs, or
 run ids.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from pipeline.datasets.names import counted
 from pipeline.runtime import files, paths
-from pipeline.runtime.stage import run_program, say
+from pipeline.runtime.stage import program_parser, run_program, say
 from tools.comparison import page
 from tools.comparison.chance import SIGNIFICANT, compare, incomparable
 from tools.comparison.together import differing
@@ -25,11 +24,7 @@ PAGE = paths.REPORTS / "experiments.html"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.compare", __doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs to be compared here")
     names = parser.parse_args(arguments).runs
     if len(names) not in (0, 2):

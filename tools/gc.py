@@ -9,19 +9,14 @@ was pruned, has a model, or will be gone on with. Nothing is removed while
 something runs here. What DVC restores from its run cache may be computed again.
 """
 
-import argparse
 from collections.abc import Sequence
 
-from pipeline.runtime.stage import run_program, say
+from pipeline.runtime.stage import program_parser, run_program, say
 from tools.cleaning import cache, record, state
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.gc",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.gc", __doc__)
     parser.add_argument("--delete", action="store_true", help="remove it, not only say what")
     delete = parser.parse_args(arguments).delete
     state.check_idle()

@@ -27,7 +27,7 @@ from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
 from pipeline.errors import PipelineError
 from pipeline.networks.predicting import both_columns, predict
-from pipeline.runtime.stage import run_program
+from pipeline.runtime.stage import program_parser, run_program
 from tools.serving import answers, images, registry, trained
 
 
@@ -107,11 +107,7 @@ def _processors() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.predict", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder or quoted glob")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")

@@ -6,13 +6,12 @@
 It takes image files in base64 and gives the class and all probabilities.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.runtime.stage import run_program
+from pipeline.runtime.stage import program_parser, run_program
 from pipeline.tracking import store
 from tools import server
 from tools.serving import registry, trained
@@ -21,11 +20,7 @@ PORT = 5001
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.serve",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.serve", __doc__)
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     given = parser.parse_args(arguments)

@@ -14,7 +14,6 @@ from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
 from tools.experiments.command import STOPPED, command_parser, shown
-from tools.experiments.experiment import PARAMS_FILE, Base
 from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
@@ -25,7 +24,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    base = repository.base(commit)
     file = read_file(arguments.file)
     if file.search:
         raise PipelineError(f"{arguments.file}: a search; `make tune FILE=…` runs it")

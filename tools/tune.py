@@ -11,7 +11,6 @@ from pathlib import Path
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
 from tools.experiments.command import STOPPED, command_parser, shown
-from tools.experiments.experiment import PARAMS_FILE, Base
 from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
@@ -24,7 +23,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    base = repository.base(commit)
     space = Space(str(arguments.file), read_file(arguments.file), base)
     with Runner("tune", space.name, repository, commit, arguments.jobs) as runner:
         say("tune", f"{space.name}: {space.search.trials} trials, logs in {shown(runner.logs)}")

@@ -38,11 +38,7 @@ def run_stage(
     SIGTERM. Any other exception is a bug and keeps its traceback. The wall time
     in seconds goes to reports/timings/<name>.json, which is no stage's out.
     """
-    argparse.ArgumentParser(
-        prog=f"python -m stages.{name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    program_parser(f"stages.{name}", doc).parse_args()
 
     def leave() -> None:
         with contextlib.suppress(OSError):
@@ -74,6 +70,15 @@ def run_stage(
         print(f"{name}: {message}", file=sys.stderr, flush=True)
         _report_failure(name, message, on_failure)
     sys.exit(status)
+
+
+def program_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m <module>`, whose help is its docstring as it stands."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def run_program(name: str, main: Callable[[], int | None], stopped: str = "") -> None:

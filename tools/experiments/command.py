@@ -4,17 +4,14 @@ import argparse
 from pathlib import Path
 
 from pipeline.runtime import paths
+from pipeline.runtime.stage import program_parser
 
 STOPPED = "stopped; the same command resumes from here"
 
 
 def command_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of `python -m <module>`, with the option that all of them have."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser(module, description)
     parser.add_argument(
         "--as-committed",
         action="store_true",

@@ -8,7 +8,7 @@ from typing import Self
 
 from tools.experiments.clone import cache_folder
 from tools.experiments.engine import Ended, Watcher
-from tools.experiments.experiment import PARAMS_FILE, Base, Experiment
+from tools.experiments.experiment import Experiment
 from tools.experiments.repository import Repository
 from tools.experiments.worker import Worker
 
@@ -21,7 +21,7 @@ class LocalProcesses:
         self._repository = repository
         self._commit = commit
         self._folder = folder
-        self._base = Base(repository.file(commit, PARAMS_FILE) or "")
+        self._base = repository.base(commit)
         self._making = threading.Lock()
         self._free: queue.SimpleQueue[Worker | Path] = queue.SimpleQueue()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.runtime import source
 from pipeline.runtime.git import git, tried
+from tools.experiments.experiment import PARAMS_FILE, Base
 from tools.runs.experiments import Experiment as Kept
 from tools.runs.experiments import list_experiments
 
@@ -42,6 +43,10 @@ class Repository:
     def file(self, revision: str, path: str) -> str | None:
         """A text file as it is in a commit; None if it is not in it."""
         return tried(self.root, "show", f"{revision}:{path}")
+
+    def base(self, revision: str) -> Base:
+        """The params.yaml of a commit."""
+        return Base(self.file(revision, PARAMS_FILE) or "{}")
 
     def experiments(self, commit: str) -> dict[str, Kept]:
         """The DVC experiments that began at `commit`, by their names."""

@@ -20,7 +20,7 @@ from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.runtime.stage import Stopped, say
 from tools.experiments.engine import End, Ended, Engine, Rows
-from tools.experiments.experiment import PARAMS_FILE, Base, Experiment, parameters_of
+from tools.experiments.experiment import PARAMS_FILE, Experiment, parameters_of
 from tools.experiments.local import LocalProcesses
 from tools.experiments.repository import Repository
 from tools.runs.run import Run
@@ -79,7 +79,7 @@ class Runner:
         self.commit = commit
         self.folder = paths.state() / "sweeps" / name
         self.logs = self.folder / "logs"
-        self.base = Base(repository.file(commit, PARAMS_FILE) or "")
+        self.base = repository.base(commit)
         self.engine = engine or LocalProcesses(repository, commit, self.folder, jobs)
         self._lock = FileLock(self.folder / "lock")
         self._turn = threading.Lock()
