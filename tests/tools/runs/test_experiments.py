@@ -132,9 +132,9 @@ def test_the_digest_of_the_code_is_the_stages_together(repository):
 
 def test_what_dvc_cannot_read_is_read_from_git(repository):
     write_reports(outcome(0.7, 1))
-    Path("dvc.yaml").write_text("stages: {train: {command: x}}")
-    Path("dvc.lock").write_text("no lock")
-    run = experiments.read_experiment(commit_experiment("odd"))
+    found = commit_experiment("odd")
+    Path(".dvc/config").write_text("[core\n")
+    run = experiments.read_experiment(found)
     assert run.metrics == {"test_accuracy": 0.7}
     assert len(run.results.history["epoch"]) == 3
 
