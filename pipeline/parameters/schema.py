@@ -64,6 +64,7 @@ class Parameters(Checked):
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None
+    momentum: Rate | None
     learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
     learning_rate_schedule: Schedule | None
     weight_decay: Annotated[Number, Field(ge=0, le=100)] | None

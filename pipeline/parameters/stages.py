@@ -85,6 +85,7 @@ class TrainParameters(StageParameters):
     epochs: int
     batch_size: int
     optimizer: str
+    momentum: float
     learning_rate: float
     learning_rate_schedule: str
     weight_decay: float

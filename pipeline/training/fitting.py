@@ -38,6 +38,7 @@ class Phase:
     validation: Batches | None
     epochs: int
     optimizer: str
+    momentum: float
     weight_decay: float
     learning_rate: float
     learning_rate_schedule: str
@@ -99,7 +100,7 @@ def compile_phase(phase: Phase) -> None:
     binary = phase.model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
     phase.model.compile(
-        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay),
+        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay, phase.momentum),
         loss=loss(label_smoothing=phase.label_smoothing),
         metrics=["accuracy"],
     )

@@ -96,13 +96,15 @@ def orthogonal(kernel: Any) -> Any:
 
 
 def optimizer(
-    name: str, learning_rate: float | Schedule, weight_decay: float
+    name: str, learning_rate: float | Schedule, weight_decay: float, momentum: float = 0.0
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of that name in params.yaml; a `weight_decay` of 0 is none."""
+    """The optimizer of that name in params.yaml; a `weight_decay` of 0 is none, and only sgd
+    and rmsprop take a `momentum`."""
     kinds = {
         "adam": keras.optimizers.Adam,
         "rmsprop": keras.optimizers.RMSprop,
         "sgd": keras.optimizers.SGD,
         "muon": Muon,
     }
-    return kinds[name](learning_rate=learning_rate, weight_decay=weight_decay or None)
+    options = {"momentum": momentum} if momentum else {}
+    return kinds[name](learning_rate=learning_rate, weight_decay=weight_decay or None, **options)

@@ -80,7 +80,7 @@ def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
     out = train()
     assert "Epoch 2/2" in out
     from pipeline.networks import saving
-    from pipeline.networks.build import single_view
+    from pipeline.networks.building import single_view
 
     model = saving.load_model(MODEL)
     kernel = np.asarray(model.get_layer("whitening").kernel)

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.networks.presets import PRESETS
-from pipeline.networks.tracing import count_parameters
 from pipeline.runtime import files, paths
 
 CODE = "c0de" * 16  # the digest that the stage `params` writes beside the parameters
+TOTAL = 5_402  # parameters of the network that is said to have run
 PARAMETERS: dict[str, Any] = {
     "dataset": "digits",
     "image_size": None,
@@ -72,12 +71,10 @@ def write_run(
     _write_history(phases, validation)
     predicted = labels["test"].copy()
     predicted[:wrong] = (predicted[:wrong] + 1) % count
-    preset = PRESETS[resolved["model"]]
-    total = count_parameters(preset.base + preset.network, (size, size, channels), count)
-    _write_scores(classes, labels["test"], predicted, total)
+    _write_scores(classes, labels["test"], predicted, TOTAL)
     _write_predictions(classes, labels["test"], predicted, names)
     _write_explanations(size, list(range(wrong)), heat)
-    _write_layers((size, size, channels), count, total)
+    _write_layers((size, size, channels), count, TOTAL)
 
 
 def _write_history(phases: tuple[str, ...], validation: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import pytest
 
-from pipeline.networks.build import build_model
+from pipeline.networks import build
 from pipeline.networks.table import Row, count_weights, describe, layer_rows
 from pipeline.networks.whitening import fit_whitening
 from tests.pipeline.networks.test_fast_cnn import photographs
@@ -16,7 +16,7 @@ STANDARD = {"method": "standard", "mean": [1.0] * 3, "variance": [4.0] * 3}
 
 def table(*arguments: Any, **options: Any) -> dict[str, Row]:
     """The rows of a model by their names."""
-    model = build_model(*arguments, **{"normalization": MINMAX, **options})
+    model = build(*arguments, **{"normalization": MINMAX, **options})
     rows = layer_rows(model)
     assert [row["name"] for row in rows] == [layer.name for layer in model.layers[1:]]
     return {row["name"]: row for row in rows}
@@ -84,7 +84,7 @@ def test_padded_pooling_has_its_border() -> None:
 
 def test_the_whitening_of_fast_cnn_has_no_bias_and_is_not_trained() -> None:
     images = photographs(40)
-    model = build_model("fast_cnn", (12, 12, 3), 4, normalization=MINMAX, views=6, mirror=True)
+    model = build("fast_cnn", (12, 12, 3), 4, normalization=MINMAX, views=6, mirror=True)
     fit_whitening(model, images)
     rows = {row["name"]: row for row in layer_rows(model)}
     assert rows["whitening"] == {
@@ -112,7 +112,7 @@ def test_the_whitening_of_fast_cnn_has_no_bias_and_is_not_trained() -> None:
 def test_a_frozen_base_is_not_trained_and_is_still_frozen_after_loading(tmp_path) -> None:
     from pipeline.networks import saving
 
-    model = build_model("vgg16", (32, 32, 3), 2, normalization=MINMAX)
+    model = build("vgg16", (32, 32, 3), 2, normalization=MINMAX)
     assert {row["trained"] for row in layer_rows(model) if row["parameters"]} == {"yes"}
     for layer in model.layers:
         layer.trainable = not layer.name.startswith(("block1", "block2", "block3", "block4"))

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.networks import layers, saving
-from pipeline.networks.build import build_model
+from pipeline.networks import build, layers, saving
 from pipeline.tracking import start_run
 from tests.support import REPOSITORY
 
@@ -61,9 +60,7 @@ def files_of(root: Path) -> list[str]:
 def test_it_predicts_as_the_pipeline_does(tracked, classes, activation, capfd):
     import mlflow
 
-    model = build_model(
-        "tiny_cnn", (8, 8, 1), len(classes), activation=activation, normalization=MINMAX
-    )
+    model = build("tiny_cnn", (8, 8, 1), len(classes), activation=activation, normalization=MINMAX)
     path = save(model)
     expected = saving.load_model(path).predict(PIXELS, verbose=0)
     record = start_run(PARAMETERS, {})
@@ -118,7 +115,7 @@ def test_it_loads_where_the_pipeline_is_not(tracked, tmp_path):
 
 
 def test_what_it_needs_is_named_in_the_versions_of_here(tracked):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     record = start_run(PARAMETERS, {})
     record.log_model(path, PIXELS[:1], ["0", "1", "2"])
     (needed,) = (tracked / "mlartifacts" / "models").rglob("requirements.txt")
@@ -132,7 +129,7 @@ def test_what_it_needs_is_named_in_the_versions_of_here(tracked):
 
 
 def test_a_training_killed_while_it_logs_leaves_one_model(client):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     first = start_run(PARAMETERS, {})
     experiment = first.store.experiment_id
     client.create_logged_model(experiment, "model", source_run_id=first.run_id)  # not finished
@@ -147,7 +144,7 @@ def test_a_training_killed_while_it_logs_leaves_one_model(client):
 
 
 def test_the_code_that_goes_along_is_what_loads_and_predicts(tracked):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     record = start_run(PARAMETERS, {})
     record.log_model(path, PIXELS[:1], ["0", "1", "2"])
     (code,) = (tracked / "mlartifacts" / "models").rglob("code")

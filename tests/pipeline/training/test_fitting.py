@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import backend
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model
+from pipeline.networks import build
 from pipeline.training import checkpoint
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress
@@ -33,7 +33,7 @@ def phases(seed: int = 1, **options):
     """Two phases of a small network with dropout; the first trains the last layers alone."""
     keras.utils.set_random_seed(seed)
     normalization = {"method": "minmax", "mean": [], "variance": []}
-    model = build_model("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
+    model = build("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
     settings = {
         "epochs": 3,
         "optimizer": "adam",
