@@ -21,6 +21,8 @@ from pipeline.runtime.imports import absent, uncollected
 BACKENDS = ("tensorflow", "jax", "torch")
 # What Keras imports for pictures, wrappers and tables, and nobody here uses.
 UNUSED = ("matplotlib", "sklearn", "pandas")
+# What the driver of an NVIDIA GPU leaves, on Linux or below Windows.
+DRIVERS = ("/proc/driver/nvidia", "/dev/dxg")
 
 
 def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
@@ -53,7 +55,7 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
         import jax
 
         # Where there is no GPU its plugin for CUDA says so in a traceback, and goes on without.
-        with contextlib.nullcontext() if _has_nvidia() else _silent_stderr():
+        with contextlib.nullcontext() if has_nvidia() else _silent_stderr():
             jax.devices()
     elif backend == "torch":
         import torch
@@ -182,9 +184,9 @@ def feed(batches: Any) -> Any:
     return tf.data.Dataset.range(len(batches)).map(read).prefetch(2).with_options(options)
 
 
-def _has_nvidia() -> bool:
-    """Whether there is a driver for an NVIDIA GPU, on Linux or below Windows."""
-    return any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))
+def has_nvidia() -> bool:
+    """Whether there is a driver of an NVIDIA GPU."""
+    return any(Path(path).exists() for path in DRIVERS)
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def test_every_room_has_programs():
     [
         ({"epochs": -1}, "params: params.yaml: epochs: "),
         ({"model": "vgg17"}, "params: model: vgg17: unknown model; did you mean vgg16?"),
-        ({"dtype": "mixed_float16"}, "params: params.yaml: dtype: "),
+        ({"dtype": "float16"}, "params: params.yaml: dtype: "),
     ],
 )
 def test_a_wrong_parameter(changes, line, workspace: Path):

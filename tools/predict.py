@@ -10,9 +10,7 @@ line on standard error and, at the end, exit status 1; the others are named.
 """
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +23,7 @@ from tqdm import tqdm
 from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
+from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
 from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime.stage import program_parser, run_program
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     paths = images.find(given.images)
     with _model(given) as found:
-        backend.configure(0, _processors(), deterministic=True, dtype="float32")
+        backend.configure(0, processors(), deterministic=True, dtype="float32")
         from pipeline.networks.saving import load_model
 
         model = load_model(found.file)
@@ -98,12 +97,6 @@ def _line(path: Path, top: list[dict[str, Any]], as_json: bool) -> str:
         return json.dumps({"image": str(path), **top[0], "top": top}, ensure_ascii=False)
     classes = ", ".join(f"{one['class']} {one['probability']:.4f}" for one in top)
     return f"{shown(str(path))}: {classes}"
-
-
-def _processors() -> int:
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _parser() -> argparse.ArgumentParser:

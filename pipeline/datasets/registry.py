@@ -33,15 +33,16 @@ ARCHIVE_ENDINGS = (
 class SourceFile(BaseModel):
     """One file of a data set: its name and its MD5 (hex).
 
-    `unpacked_sha256` is the digest of the unpacked bytes, for copies that were
-    compressed again (Debian's).
+    `contents` has what it unpacks to, in the order that the reader wants: names, which an
+    archive may have in a folder, and the SHA-256 (hex) of the bytes. By these a copy is
+    known that was packed another way; None where nobody has told us.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     md5: str
-    unpacked_sha256: str | None = None
+    contents: dict[str, str | None]
 
 
 class Descriptor(BaseModel):

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 
 from pipeline import backend
-from pipeline.explain.maps import last_convolution
+from pipeline.explain.maps import last_maps
+from pipeline.networks import graph
 
 BATCH = 16  # images at once: VGG16's maps of 16 images take a few hundred MB
 
@@ -32,13 +33,14 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
         the class, and for a model without convolutions.
     """
     heat = np.zeros(images.shape[:3], np.float32)
-    last = last_convolution(model)
+    last = last_maps(model)
     if last is None or not len(images):
         return heat
-    base = keras.Model(model.inputs, last.output)
-    head = _Scores(model, last.output)
+    tensors = graph.outputs(model)
+    maps_of = keras.Model(model.input, tensors[last.name])
+    head = _Scores(model, tensors[last.name])
     for start in range(0, len(images), BATCH):
-        maps = base(np.ascontiguousarray(images[start : start + BATCH]), training=False)
+        maps = maps_of(np.ascontiguousarray(images[start : start + BATCH]), training=False)
         heat[start : start + BATCH] = _heat(maps, head, images.shape[1:3])
     return heat
 
@@ -48,7 +50,8 @@ class _Scores:
 
     def __init__(self, model: keras.Model, maps: Any) -> None:
         self.output = model.layers[-1]
-        scored = self.output.input
+        (node,) = model._nodes_by_depth[0]
+        (scored,) = node.input_tensors
         self.below = None if scored is maps else keras.Model(maps, scored)
 
     def __call__(self, maps: Any) -> Any:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.networks import graph
 from pipeline.networks.layers import Maxout
 
 # What counts with the convolution that it follows, as a built-in relu does.
@@ -39,11 +40,22 @@ def map_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
     return found
 
 
-def last_convolution(model: keras.Model) -> keras.layers.Layer | None:
-    """The layer with the last convolution's maps; None without one."""
+def last_maps(model: keras.Model) -> keras.layers.Layer | None:
+    """The layer whose maps everything above the convolutions reads; None without convolutions.
+
+    That of the last convolution; where it stands in a branch, the one at which the
+    branches have met again.
+    """
     convolutions = {layer.name for layer in model.layers if _is_convolution(layer)}
     found = [layer for name, layer in map_layers(model) if name in convolutions]
-    return found[-1] if found else None
+    if not found:
+        return None
+    divided = set(graph.cuts(model))
+    names = [layer.name for layer in model.layers]
+    last = names.index(found[-1].name)
+    above = [each for each in model.layers[last:] if each.name in divided and _gives_maps(each)]
+    below = [each for each in model.layers[:last] if each.name in divided and _gives_maps(each)]
+    return above[0] if above else below[-1] if below else None
 
 
 def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[str, np.ndarray]:
@@ -68,7 +80,8 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
     chosen = map_layers(model)[:count]
     if not chosen:
         return {}
-    part = keras.Model(model.inputs, {name: layer.output for name, layer in chosen})
+    tensors = graph.outputs(model)
+    part = keras.Model(model.input, {name: tensors[layer.name] for name, layer in chosen})
     values = part(keras.ops.convert_to_tensor(image[np.newaxis]), training=False)
     return {
         name: keras.ops.convert_to_numpy(keras.ops.cast(values[name][0], "float32"))
@@ -78,7 +91,7 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
 
 def _only_reader(model: keras.Model, layer: keras.layers.Layer) -> Any:
     """The one layer that reads another's output in this model; None for several, or the last."""
-    wanted = id(layer.output)
+    wanted = id(graph.outputs(model)[layer.name])
     readers = [
         node.operation
         for nodes in model._nodes_by_depth.values()

@@ -14,8 +14,8 @@ def cuts(model: keras.Model) -> list[str]:
     All that the layers above such a layer read is its output; between two of them
     there may be branches.
     """
-    nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True)
-             for node in model._nodes_by_depth[depth]]  # fmt: skip
+    by_depth = model._nodes_by_depth
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
     readers: dict[int, int] = {}
     for node in nodes:
         for tensor in node.input_tensors:
@@ -33,13 +33,23 @@ def cuts(model: keras.Model) -> list[str]:
     return found
 
 
+def outputs(model: keras.Model) -> dict[str, Any]:
+    """The tensor that each layer gives in this model: a layer that other models share has
+    another in each of them, and `layer.output` is that of the first."""
+    return {
+        node.operation.name: node.outputs[0]
+        for nodes in model._nodes_by_depth.values()
+        for node in nodes
+    }
+
+
 def base_layers(model: keras.Model, end: str) -> list[keras.layers.Layer]:
     """The layers of a model's pretrained base, in order.
 
     Args:
         end: the base's last layer (`pipeline.networks.registry.Base`).
     """
-    layers = keras.Model(model.inputs, model.get_layer(end).output).layers
+    layers = keras.Model(model.input, model.get_layer(end).output).layers
     return [layer for layer in layers if layer.name != "normalization" and not _is_input(layer)]
 
 

@@ -52,8 +52,6 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     for key in PUBLISHED:
         if values[key] is None:
             values[key] = getattr(published, key)
-    if isinstance(values["augmentation"], bool):
-        values["augmentation"] = "affine" if values["augmentation"] else "none"
     values["dropout"] = _dropout(parameters, network, values["augmentation"])
     values["pretrained_weights"] = _pretrained_weights(parameters, network)
     values |= _fine_tuning(parameters, network)

@@ -7,12 +7,15 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline.parameters.checked import Checked
 
+from pipeline import backend
+
 Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
 Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 Backend = Literal["tensorflow", "jax", "torch"]
-DType = Literal["float32", "mixed_bfloat16"]
+DType = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Augmentation = Literal["none", "affine", "translate"]
 
 
 def _number(value: Any) -> Any:
@@ -60,7 +63,7 @@ class Parameters(Checked):
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 
-    augmentation: bool | Literal["translate"] | None
+    augmentation: Augmentation | None
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None
@@ -99,9 +102,15 @@ class Parameters(Checked):
     @field_validator("dtype", mode="before")
     @classmethod
     def _dtype(cls, value: Any) -> Any:
-        if value == "mixed_float16":
+        if value == "mixed_float16" and not backend.has_nvidia():
             raise ValueError(
-                "mixed_float16 has no fast kernels on a CPU and loses small gradients; "
-                "use mixed_bfloat16"
+                "mixed_float16 has no fast kernels on a CPU, and there is no driver of an NVIDIA "
+                "GPU here; use mixed_bfloat16"
             )
         return value
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _augmentation(cls, value: Any) -> Any:
+        """true is another name of affine, false one of none."""
+        return {True: "affine", False: "none"}[value] if isinstance(value, bool) else value

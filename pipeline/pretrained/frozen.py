@@ -65,7 +65,7 @@ class FrozenBase:
         Keras predicts one as an array, several as a list.
         """
         model = self._loaded
-        return keras.Model(model.inputs, [model.get_layer(layer).output for layer in layers])
+        return keras.Model(model.input, [model.get_layer(layer).output for layer in layers])
 
     @cached_property
     def _loaded(self) -> keras.Model:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.parameters.stages import code_of_all
 from pipeline.runtime import files, paths
 from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
 
@@ -60,6 +61,8 @@ def test_it_learns_saves_and_records(workspace):
     assert run["metrics.val_loss"] == pytest.approx(history.val_loss.iloc[-1])
     assert run["tags.model_digest"] == files.sha256(MODEL)
     assert run["tags.data_digest"].startswith("sha256:3-8-1")
+    assert run["tags.code_digest"] == code_of_all()
+    assert "params.code" not in run  # a digest is no parameter
     assert run["tags.cpu_flags"]
     assert not list((workspace / ".state" / "resume").iterdir())
 

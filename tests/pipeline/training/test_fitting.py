@@ -40,6 +40,7 @@ def phases(seed: int = 1, **options):
         "learning_rate": 1e-2,
         "learning_rate_schedule": "cosine",
         "weight_decay": 0.0,
+        "momentum": 0.0,
         "warmup_epochs": 0.5,
         "label_smoothing": 0.1,
         "early_stopping": None,

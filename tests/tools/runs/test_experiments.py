@@ -38,7 +38,7 @@ from tests.tools.comparison.recording import outcome, write_reports
 from pipeline.runtime import files, paths
 seed = int(open("params.yaml").read().split("seed: ")[1].split()[0])
 write_reports(outcome(0.7, seed))
-files.write_json(paths.PARAMS / "report.json", {"seed": seed, "dropout": [0.1, 0.8], "model": "tiny_cnn"})
+files.write_json(paths.PARAMS / "report.json", {"code": "c0de", "seed": seed, "dropout": [0.1, 0.8], "model": "tiny_cnn"})
 files.write_json(paths.PREPARED / "dataset.json", {"digest": "sha256:one", "classes": ["a", "b"]})
 files.write_text(paths.MODEL / "model.keras", "the model")
 """
