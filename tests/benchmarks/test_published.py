@@ -42,7 +42,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The digests of the code, which the real stage writes.
     stage, pipeline = folder / "stages/stage.py", folder / "dvc.yaml"
     stage.write_text(f"{stage.read_text()}{WITH_PARAMS}")
-    files = "".join(f"      - {each.path()}: {{cache: false}}\n" for each in STAGES)
+    files = "".join(f"      - {each.path()}\n" for each in STAGES)
     pipeline.write_text(pipeline.read_text().replace("outs:\n", f"outs:\n{files}"))
     git(folder, "commit", "--quiet", "--all", "-m", "a stage that writes the digests")
     (folder / "rows.yaml").write_text(ROWS)
