@@ -34,6 +34,10 @@ def tracked(workspace, tmp_path_factory, monkeypatch) -> Path:
 def test_what_only_a_removed_experiment_needed_goes_and_no_more(tmp_path, monkeypatch):
     folder = enter_repository(tmp_path / "repository", monkeypatch)
     monkeypatch.setenv("DVC_ROOT", str(folder))
+    pipeline = (folder / "dvc.yaml").read_text()
+    for text in ("stages: 3\n", pipeline):  # a commit of before that DVC does not take
+        (folder / "dvc.yaml").write_text(text)
+        git(folder, "commit", "--quiet", "--all", "-m", "another pipeline")
     (folder.parent / "two.yaml").write_text(SWEEP)
     assert run("sweep", str(folder.parent / "two.yaml")).returncode == 0
     kept, gone = (next(e for e in list_experiments() if e.name == n) for n in ("kept", "gone"))
@@ -48,6 +52,8 @@ def test_what_only_a_removed_experiment_needed_goes_and_no_more(tmp_path, monkey
     assert f"gc: {stale.count} objects of DVC's cache: {gc.in_words(stale.bytes)}" in lines
     assert lines[-1].endswith("would go; `make gc YES=1` removes it")
     assert stale.bytes > 0
+    refused = git(folder, "rev-parse", "HEAD~1")[:10]
+    assert lines[0].startswith(f"gc: DVC cannot read 1 commit ({refused}, say)")
     assert cache.unused()[0].count == stale.count
     assert model_digest(gone)  # a dry run
 

@@ -3,26 +3,38 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
+from pipeline.datasets.names import counted
 from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.runtime.git import environment
+from pipeline.runtime.stage import say
 from tools.cleaning.waste import Waste, size
 
 KEPT = ("--workspace", "--all-branches", "--all-tags", "--all-commits", "--all-experiments")
 _REMOVING = re.compile(r"^Removing (.+)$", re.MULTILINE)
+_SKIPPED = re.compile(r"Failed to collect '(\w+)', skipping")
 
 
 def unused() -> list[Waste]:
     """The objects that `dvc gc` would remove.
 
+    A commit whose dvc.yaml DVC does not take (any more) can bring nothing back
+    from the cache; a line says how many there are.
+
     Raises:
-        PipelineError: DVC cannot say what is used, of an old commit say: nothing
-            is removed then.
+        PipelineError: DVC cannot say what is used.
     """
-    found = [paths.root() / path for path in _REMOVING.findall(_gc("--dry"))]
-    return [Waste("objects of DVC's cache", len(found), size(map(Path, found)), _remove)]
+    said = _gc("--dry")
+    if skipped := _SKIPPED.findall(said):
+        say(
+            "gc",
+            f"DVC cannot read {counted(len(skipped), 'commit')} ({skipped[0][:10]}, say); what "
+            "such alone name is not kept",
+        )
+    named = (paths.root() / path for path in _REMOVING.findall(said))
+    found = [path for path in named if path.exists()]
+    return [Waste("objects of DVC's cache", len(found), size(found), _remove)]
 
 
 def _remove() -> None:
@@ -31,7 +43,7 @@ def _remove() -> None:
 
 def _gc(*options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "gc", *KEPT, "--force", *options],
+        [sys.executable, "-m", "dvc", "gc", *KEPT, "--skip-failed", "--force", *options],
         cwd=paths.root(),
         env=environment() | {"DVC_NO_ANALYTICS": "true"},
         capture_output=True,
