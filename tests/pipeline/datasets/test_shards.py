@@ -40,7 +40,7 @@ def write(folder: Path, images: Images, stop: int | None = None) -> None:
                 return  # no record of what came after the last one: what a kill leaves
             name, data = images[at]
             writer.add(name, at % 3, "train" if at % 2 else "", io.BytesIO(data))
-        writer.__exit__(None, None, None)
+        writer.__exit__()
     write_index(folder / "index.csv", records)
 
 
@@ -156,6 +156,38 @@ def test_what_came_after_the_last_record_is_cut_off(tmp_path: Path) -> None:
         assert tar.getnames() == ["0.png", "1.png", "2.png"]
     write(tmp_path / "killed", images)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_an_image_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
+    class Broken:
+        left = 3
+
+        def read(self, size: int = -1) -> bytes:
+            self.left -= 1
+            if not self.left:
+                raise EOFError
+            return b"\xff" * 3000
+
+    write(tmp_path / "whole", [("a.png", b"a"), ("b.png", b"b")])
+    with ShardWriter(tmp_path / "broken", 0, record(tmp_path / "broken")) as writer:
+        writer.add("a.png", 0, "", io.BytesIO(b"a"))
+        with pytest.raises(EOFError):
+            writer.add("broken.png", 0, "", Broken())
+        writer.add("b.png", 1, "train", io.BytesIO(b"b"))
+    write_index(tmp_path / "broken" / "index.csv", [record(tmp_path / "broken")])
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_each_shard_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, [(f"{number}.png", bytes([number])) for number in range(10)])
+    opened = []
+    shard = shards.shard
+    monkeypatch.setattr(shards, "shard", lambda *place: (opened.append(place[1]), shard(*place))[1])
+    rows = [9, 0, 8, 1]
+    offsets_of = [512 + 1024 * (row % 5) for row in rows]
+    found = list(read_images(tmp_path, rows, offsets_of, [1] * 4))
+    assert found == [(1, b"\0"), (3, b"\1"), (2, b"\x08"), (0, b"\x09")]
+    assert opened == [0, 1]
 
 
 def test_a_shard_is_decided_by_its_images_alone(tmp_path: Path) -> None:
