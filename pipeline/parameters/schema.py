@@ -1,12 +1,13 @@
 """What params.yaml may hold: a type, a range and a default meaning for every key."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline import backend
 from pipeline.errors import did_you_mean
+from pipeline.parameters.checked import Checked
 
 Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
@@ -39,10 +40,11 @@ Count = Annotated[Whole, Field(ge=1)]
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
 
 
-class Parameters(BaseModel):
+class Parameters(Checked):
     """params.yaml as written; None stands for 'as published' (see `resolve`)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    unknown: ClassVar[str] = "unknown parameter"
+    missing: ClassVar[str] = "missing; null stands for 'as published'"
 
     dataset: str
     image_size: Annotated[Count, Field(le=1024)] | None

@@ -16,6 +16,7 @@ from pipeline.runtime.stage import say
 from pipeline.training import checkpoint, schedules
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress, Row
+from pipeline.training.history import best_epoch
 from pipeline.training.optimizers import optimizer, swap_mean
 
 CHECKPOINT = "checkpoint.npz"
@@ -118,11 +119,6 @@ def _accuracy(true: Any, predicted: Any) -> Any:
 
 
 _accuracy.__name__ = "accuracy"  # what Keras calls it in the history
-
-
-def best_epoch(rows: Sequence[Row]) -> int:
-    """The position of the row with the smallest validation loss, the first of equals."""
-    return min(range(len(rows)), key=lambda i: rows[i]["val_loss"])
 
 
 def should_stop(rows: Sequence[Row], patience: int | None) -> bool:

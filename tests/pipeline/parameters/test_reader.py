@@ -101,7 +101,9 @@ class TestRefused:
         )
 
     def test_a_list_in_place_of_keys(self):
-        assert refusal("- epochs\n") == "params.yaml: expected `name: value` lines"
+        assert refusal("- epochs\n") == (
+            "params.yaml: expected `name: value` lines, not ['epochs']"
+        )
 
     def test_tabs(self):
         assert refusal("epochs:\n\t- 3\n") == (

@@ -12,7 +12,8 @@ from pipeline.networks import build
 from pipeline.training import checkpoint
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress
-from pipeline.training.fitting import CHECKPOINT, Phase, best_epoch, fit, should_stop
+from pipeline.training.fitting import CHECKPOINT, Phase, fit, should_stop
+from pipeline.training.history import best_epoch
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 8, 8, 1), dtype="uint8")
