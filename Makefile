@@ -5,33 +5,38 @@ PYTHON ?= python3
 JOBS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
-# The lock of requirements to install: cpu, gpu (`make setup TENSORFLOW=gpu`), or cpu with
-# another backend (EXTRA=jax, EXTRA=torch). What .venv was made of stands until another is named.
-LOCK := requirements/$(or $(EXTRA),$(TENSORFLOW),$(shell cat $(VENV)/.requirements 2>/dev/null),cpu).lock
+# Makes .venv hold what locks say, by name: what is there stands, EXTRA="jax torch" adds to
+# it, EXTRA=gpu takes the other TensorFlow, EXTRA=cpu goes back to the small environment.
+define install
+@PYTHON=$(PYTHON) VENV=$(VENV) sh requirements/install.sh $(EXTRA) $(TENSORFLOW) $(1)
+@test -f .dvc/plots.html || python -m tools.dvc_plots
+endef
 # Every recipe sees the environment as if it were activated, and no telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with the locked requirements (TENSORFLOW=gpu, EXTRA=jax, EXTRA=torch)
-	@PYTHON=$(PYTHON) LOCK=$(LOCK) VENV=$(VENV) sh requirements/install.sh
-	@test -f .dvc/plots.html || python -m tools.dvc_plots
+setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch or several)
+	$(call install)
+
+dev: ## make .venv with what tests and checks need on top
+	$(call install,dev)
 
 repro: setup ## run the pipeline as params.yaml says: train, score, report
 	@python -m tools.repair
 	@dvc repro
 	@python -m tools.summary
 
-test: setup ## run the quick tests
+test: dev ## run the quick tests
 	@python -m pytest
 
-test-slow: setup ## run the slow tests too
+test-slow: dev ## run the slow tests too
 	@python -m pytest -m 'slow or not slow'
 
 verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
@@ -43,12 +48,12 @@ bench: setup ## measure the pipeline beside plain Keras (hours); resumes where i
 bench-quick: setup ## the pipeline's ratios alone, in three minutes
 	@python -m benchmarks.bench --quick
 
-lint: setup ## check the style and the types
+lint: dev ## check the style and the types
 	@ruff format --check . && ruff check . && mypy
 
-audit: setup ## look for insecure code and known vulnerabilities of the requirements
+audit: dev ## look for insecure code and known vulnerabilities of the requirements
 	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
-	@pip-audit --require-hashes -r $(LOCK) || echo 'pip-audit: see above; its service may be out of reach'
+	@pip-audit --require-hashes $$(sed 's|[^ ][^ ]*|-r requirements/&.lock|g' $(VENV)/.requirements) || echo 'pip-audit: see above; its service may be out of reach'
 
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m tools.ui
@@ -77,10 +82,11 @@ serve: setup ## serve the registered model on 127.0.0.1
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
 
-lock: ## write the locks of requirements anew (needs uv)
-	@compile='uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml'; \
-		for kind in cpu gpu; do $$compile --extra $$kind -o requirements/$$kind.lock || exit 1; done; \
-		for kind in jax torch; do $$compile --extra cpu --extra $$kind -c requirements/cpu.lock -o requirements/$$kind.lock || exit 1; done
+gc: setup ## say what no experiment needs any more; YES=1 removes it
+	@python -m tools.gc $(if $(YES),--delete)
+
+lock: setup ## write the locks of requirements anew; UPGRADE=1 takes the newest versions
+	@UPGRADE=$(UPGRADE) python requirements/lock.py
 
 clean: ## remove the environment and what the tools have cached; data, runs and reports stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

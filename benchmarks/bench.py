@@ -16,8 +16,8 @@ from benchmarks import machine, table
 from benchmarks.definition import chosen, read_definition
 from benchmarks.running import SCRIPTS, Benchmark
 from pipeline.runtime import files, paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.repository import Repository
 from tools.experiments.runner import checked_commit
 
@@ -58,4 +58,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command("bench", main)
+    run_program("bench", main, STOPPED)

@@ -19,7 +19,7 @@ from pipeline.parameters.code import entry_code
 from pipeline.parameters.stages import combined
 from pipeline.runtime import source
 from pipeline.runtime.stage import say
-from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
 
 FIRST_SEED = 42
@@ -49,7 +49,7 @@ class Benchmark:
         self.logs = folder / "logs"
         self.journal = Journal(folder / "journal.jsonl")
         self.machine = machine.in_words(machine.description())
-        self.base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+        self.base = repository.base(commit)
         self.is_committed = not repository.uncommitted(SCRIPTS)
 
     def standing(self) -> dict[tuple[str, str, int], Record]:

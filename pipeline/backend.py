@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.runtime import machine
 from pipeline.runtime.imports import absent, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
@@ -208,12 +209,8 @@ def _silent_stderr() -> Iterator[None]:
 
 def cpu_flags() -> list[str]:
     """The processor's instruction sets that change a sum (x86 on Linux; else none)."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                known = ("avx", "amx", "fma", "sse4", "bf16", "f16c")
-                return sorted(flag for flag in line.split(":")[1].split() if _starts(flag, known))
-    return []
+    known = ("avx", "amx", "fma", "sse4", "bf16", "f16c")
+    return sorted(flag for flag in machine.flags() if any(part in flag for part in known))
 
 
 def native_bfloat16() -> bool:
@@ -243,7 +240,3 @@ def environment() -> dict[str, str]:
 def _backend_version(name: str) -> str:
     module: Any = __import__(name)
     return str(module.__version__)
-
-
-def _starts(flag: str, known: tuple[str, ...]) -> bool:
-    return any(part in flag for part in known)

@@ -4,6 +4,7 @@ Nothing in an archive is trusted: a name that leads out of it, a link that
 does, an encrypted or special file, and a bomb are each refused in one line.
 """
 
+import errno
 import hashlib
 import posixpath
 import re
@@ -47,7 +48,8 @@ def damage_in_one_line(title: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:  # a full disk, not a damaged archive
+        # A full disk is no damaged archive; a place before the file's start (EINVAL) is one.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise PipelineError(_damaged(title, error)) from None
     except (

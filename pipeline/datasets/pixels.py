@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.shards import read_image
+from pipeline.datasets.shards import read_images
 from pipeline.runtime.arrays import load_array
 
 Pixels = npt.NDArray[np.uint8]
@@ -92,9 +92,7 @@ class FileTask:
 
         pixels = np.zeros((len(self.rows), *self.shape), "uint8")
         sizes = np.zeros((len(self.rows), 2), "int32")
-        places = zip(self.rows, self.offsets, self.sizes, strict=True)
-        for number, place in enumerate(places):
-            data = read_image(self.folder, *place)
+        for number, data in read_images(self.folder, self.rows, self.offsets, self.sizes):
             with suppress(UnreadableError):
                 pixels[number], sizes[number] = decode(data, self.shape[0], self.shape[2])
         return pixels, sizes
@@ -128,7 +126,8 @@ class FilePixels:
         """Why an image cannot be read."""
         from pipeline.datasets.decode import UnreadableError, decode
 
-        data = read_image(self.folder, row, int(self.offsets[row]), int(self.sizes[row]))
+        offset, size = int(self.offsets[row]), int(self.sizes[row])
+        ((_, data),) = read_images(self.folder, [row], [offset], [size])
         try:
             decode(data, self.shape[0], self.shape[2])
         except UnreadableError as error:

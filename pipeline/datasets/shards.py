@@ -8,15 +8,14 @@ writer goes on in the middle of a shard, and an image is read where it stands,
 without a look at the others' headers.
 """
 
-import contextlib
 import csv
 import hashlib
 import os
 import tarfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -101,12 +100,7 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         try:
             if self.done > self._recorded:
                 self.checkpoint()
@@ -157,24 +151,33 @@ def offsets(header_sizes: Numbers, sizes: Numbers) -> Numbers:
     return starts
 
 
-def read_image(folder: Path, row: int, offset: int, size: int) -> bytes:
-    """The bytes of the image of row `row` of index.csv, which has `size`, at `offset`.
+def read_images(
+    folder: Path, rows: Sequence[int], offsets: Sequence[int], sizes: Sequence[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Images by their rows in index.csv, offsets and sizes: the number in these lists, and bytes.
+
+    They come in the order of data/raw, so that each shard is opened once.
 
     Raises:
-        PipelineError: no such image stands there.
+        PipelineError: another image stands there, or none.
     """
-    data = b""
-    with (
-        contextlib.suppress(FileNotFoundError),
-        shard(folder, row // SHARD_IMAGES).open("rb", buffering=0) as file,
-    ):
-        data = os.pread(file.fileno(), _BLOCK + size, offset - _BLOCK)
-    header, image = data[:_BLOCK], data[_BLOCK:]
-    if header[124:135] != b"%011o" % size or header[257:262] != b"ustar" or len(image) != size:
-        raise PipelineError(
-            "data/raw: the .tar files and index.csv differ; run `dvc repro -f download`"
-        )
-    return image
+    places = sorted(zip(rows, offsets, sizes, range(len(rows)), strict=True))
+    for number, images in groupby(places, lambda place: place[0] // SHARD_IMAGES):
+        path = shard(folder, number)
+        if not path.exists():
+            raise _differ(path)
+        with path.open("rb", buffering=0) as file:
+            for _, offset, size, place in images:
+                data = os.pread(file.fileno(), _BLOCK + size, offset - _BLOCK)
+                header, image = data[:_BLOCK], data[_BLOCK:]
+                found = header[124:135], header[257:262], len(image)
+                if found != (b"%011o" % size, b"ustar", size):
+                    raise _differ(path)
+                yield place, image
+
+
+def _differ(path: Path) -> PipelineError:
+    return PipelineError(f"data/raw: {path.name} and index.csv differ; run `dvc repro -f download`")
 
 
 def _write_at(file: int, data: bytes, offset: int) -> None:

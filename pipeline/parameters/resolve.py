@@ -52,7 +52,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     for key in PUBLISHED:
         if values[key] is None:
             values[key] = getattr(published, key)
-    values["dropout"] = _dropout(parameters, network, values["augmentation"])
+    values["dropout"] = _dropout(parameters, network, _changes_images(values))
     values["pretrained_weights"] = _pretrained_weights(parameters, network)
     values |= _fine_tuning(parameters, network)
     values |= _input(parameters, network, source)
@@ -64,7 +64,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
 
 def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters]:
     """The resolved parameters as each stage's own part, with the stage's digest of `code`."""
-    frozen_base = values["pretrained_weights"] is not None and values["augmentation"] == "none"
+    frozen_base = values["pretrained_weights"] is not None and not _changes_images(values)
     cuts = []
     for stage in STAGES:
         own = {key: values[key] for key in stage.model_fields if key != "code"}
@@ -76,9 +76,14 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
     return cuts
 
 
-def _dropout(parameters: Parameters, network: Network, augmentation: str) -> list[float]:
+def _changes_images(values: Mapping[str, Any]) -> bool:
+    """Whether training sees other images than those of data/prepared."""
+    return values["augmentation"] != "none" or bool(values["mixup"] or values["cutmix"])
+
+
+def _dropout(parameters: Parameters, network: Network, augmented: bool) -> list[float]:
     rates = list(network.dropout)
-    if augmentation != "none" and network.augmented_dropout is not None:
+    if augmented and network.augmented_dropout is not None:
         rates = list(network.augmented_dropout)
     given = parameters.dropout
     if given is None:

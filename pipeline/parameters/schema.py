@@ -1,11 +1,13 @@
 """What params.yaml may hold: a type, a range and a default meaning for every key."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline import backend
+from pipeline.errors import did_you_mean
+from pipeline.parameters.checked import Checked
 
 Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
@@ -13,7 +15,7 @@ Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 Backend = Literal["tensorflow", "jax", "torch"]
 DType = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-Augmentation = Literal["none", "affine", "translate"]
+AUGMENTATIONS = ("affine", "translate", "random_resized_crop", "random_erasing")
 
 
 def _number(value: Any) -> Any:
@@ -38,10 +40,11 @@ Count = Annotated[Whole, Field(ge=1)]
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
 
 
-class Parameters(BaseModel):
+class Parameters(Checked):
     """params.yaml as written; None stands for 'as published' (see `resolve`)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    unknown: ClassVar[str] = "unknown parameter"
+    missing: ClassVar[str] = "missing; null stands for 'as published'"
 
     dataset: str
     image_size: Annotated[Count, Field(le=1024)] | None
@@ -60,7 +63,9 @@ class Parameters(BaseModel):
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 
-    augmentation: Augmentation | None
+    augmentation: str | None
+    mixup: Annotated[Number, Field(ge=0, le=100)]
+    cutmix: Annotated[Number, Field(ge=0, le=100)]
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None
@@ -72,6 +77,7 @@ class Parameters(BaseModel):
     label_smoothing: Rate | None
     early_stopping: Count | None
     best_weights: bool
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
     seed: Seed
@@ -109,5 +115,15 @@ class Parameters(BaseModel):
     @field_validator("augmentation", mode="before")
     @classmethod
     def _augmentation(cls, value: Any) -> Any:
-        """true is another name of affine, false one of none."""
-        return {True: "affine", False: "none"}[value] if isinstance(value, bool) else value
+        """Words joined by +; true is another name of affine, false one of none."""
+        if isinstance(value, bool):
+            return "affine" if value else "none"
+        if value is None or value == "none":
+            return value
+        words = str(value).split("+")
+        for word in words:
+            if word not in AUGMENTATIONS:
+                raise ValueError(f"{word}: unknown{did_you_mean(word, ('none', *AUGMENTATIONS))}")
+            if words.count(word) > 1:
+                raise ValueError(f"{word} stands twice; keep one of the two")
+        return value

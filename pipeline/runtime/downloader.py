@@ -6,7 +6,6 @@ without a byte after which an address is given up (30).
 """
 
 import hashlib
-import logging
 import os
 import queue
 import shutil
@@ -91,7 +90,7 @@ def download(address: str, md5: str, path: Path, part: Path, timeout: float) -> 
         PipelineError: no answer in time, a broken or stalled connection, a refusal, or another
             MD5; it begins with the address.
     """
-    logging.getLogger("pooch").setLevel(logging.WARNING)  # the bar says enough
+    pooch.get_logger().setLevel("WARNING")  # the bar says enough, and no password
     store = pooch.create(
         path=path.parent,
         base_url="",

@@ -75,6 +75,8 @@ def phases(
                 shuffle=True,
                 augmentation=parameters.augmentation,
                 mirror=dataset["mirrored"],
+                mixup=parameters.mixup,
+                cutmix=parameters.cutmix,
                 class_weights=weights,
             ),
             validation=validation,
@@ -88,6 +90,8 @@ def phases(
             label_smoothing=parameters.label_smoothing,
             early_stopping=parameters.early_stopping,
             best_weights=parameters.best_weights,
+            ema=parameters.ema,
+            mixed=bool(parameters.mixup or parameters.cutmix),
         )
 
     if not parameters.pretrained_weights:

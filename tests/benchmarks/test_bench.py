@@ -117,13 +117,17 @@ def test_the_committed_pairs_can_be_read():
 
 def test_a_wrong_definition_is_one_line(tmp_path):
     for old, new, line in [
-        ("over: B", "over: C", "toy: goals: over: C: no such variant; known: A, B"),
-        ("quantity: seconds", "quantity: second", "second: unknown; did you mean seconds?"),
+        ("over: B", "over: C", "toy: goals 1: over: C: no such variant; known: A, B"),
+        ("quantity: seconds", "quantity: second", "toy: goals 1: quantity: input should be"),
         ("command: dvc repro}", "command: rm -r}", "command: expected a command of dvc or python"),
         ("workspace: toy", "workspace: tow", "toy: workspace: tow: unknown; did you mean toy?"),
         ("name: far", "name: toy", "pairs.yaml: toy: 2 pairs have this name; rename one"),
-        (", most: 1.15", "", "toy: goals: expected one of most and least"),
-        ("repro}", "repro, rounds: 0}", "A: rounds: expected a whole number from 1, not 0"),
+        (", most: 1.15", "", "toy: goals 1: expected one of most and least"),
+        (
+            "repro}",
+            "repro, rounds: 0}",
+            "A: rounds: input should be greater than or equal to 1, not 0",
+        ),
     ]:
         path = tmp_path / "pairs.yaml"
         path.write_text(PAIRS.replace(old, new))

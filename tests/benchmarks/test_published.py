@@ -12,20 +12,17 @@ from tests.support import REPOSITORY
 from tests.tools.experiments.support import enter_repository, git, run, started
 
 ROWS = """
-rows:
+experiments:
   - name: first
-    source: notes
     data: digits
     overrides: {dataset: digits, dropout: [0.2, 0.2]}
     seeds: 2
-    published: {accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
+    expected: {source: notes, accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
     tuning_log: true
   - name: broken
-    source: notes
     data: digits
     overrides: {dataset: digits, learning_rate: 99}
   - name: far
-    source: notes
     data: elsewhere
     overrides: {dataset: digits}
     open: it cannot be had here
@@ -45,7 +42,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The digests of the code, which the real stage writes.
     stage, pipeline = folder / "stages/stage.py", folder / "dvc.yaml"
     stage.write_text(f"{stage.read_text()}{WITH_PARAMS}")
-    files = "".join(f"      - {each.path()}: {{cache: false}}\n" for each in STAGES)
+    files = "".join(f"      - {each.path()}\n" for each in STAGES)
     pipeline.write_text(pipeline.read_text().replace("outs:\n", f"outs:\n{files}"))
     git(folder, "commit", "--quiet", "--all", "-m", "a stage that writes the digests")
     (folder / "rows.yaml").write_text(ROWS)
@@ -81,7 +78,7 @@ def test_rows_are_run_written_and_not_run_again(repository):
     result = run("published", "--file", "rows.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert started(repository)[done:] == ["published-broken"]
-    assert f"first: stands, of commit {first['commit']}\n" in result.stdout
+    assert f"first: stands, of commit {first['commit']}" in result.stdout
     assert table(repository)["first"] == first
     assert table(repository)["broken"]["accuracy"] == "0.2000"
 

@@ -63,7 +63,8 @@ else:
 def other(request: pytest.FixtureRequest) -> str:
     """A backend that is installed."""
     if importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed: make setup EXTRA={request.param}")
+        installs = {"jax": "make dev", "torch": "make setup EXTRA=torch (3 GB)"}
+        pytest.skip(f"{request.param} is not installed: {installs[request.param]}")
     return str(request.param)
 
 

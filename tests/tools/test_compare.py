@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from tests.tools.comparison.recording import outcome, record, track, write_reports
 from tests.tools.experiments.support import run
 from tools import compare
-from tools.comparison import experiments
+from tools.runs import experiments
 
 PAGE = Path("reports/experiments.html")
 

@@ -1,6 +1,5 @@
-"""Whether a difference between two models is more than chance, and how seeds spread."""
+"""Whether a difference between two models is more than chance."""
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,22 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
-from tools.comparison.runs import Run
+from tools.runs.run import Run
 
 SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n − 1; None of one value) of `count` values."""
-
-    mean: float
-    deviation: float | None
-    count: int
-
-    def __str__(self) -> str:
-        around = "" if self.deviation is None else f" ± {self.deviation:.4f}"
-        return f"{self.mean:.4f}{around} ({self.count})"
 
 
 @dataclass(frozen=True)
@@ -55,12 +41,6 @@ class Pairs:
     both: list[int]
     p: list[float]
     reasons: list[str]
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean and spread of at least one value."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), deviation, len(values))
 
 
 def mcnemar(only_first: npt.ArrayLike, only_second: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,9 +12,11 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.comparison.chance import SIGNIFICANT, compare_all, incomparable, spread
-from tools.comparison.runs import Run, setting
-from tools.comparison.together import differing, same_setting, shown
+from tools.comparison.chance import SIGNIFICANT, compare_all, incomparable
+from tools.comparison.together import differing, shown
+from tools.runs.run import Run, setting
+from tools.runs.spread import spread
+from tools.runs.together import same_setting
 
 FOLDER = Path(__file__).parent / "page"
 # In this order: each uses those before it.
@@ -132,10 +133,11 @@ def _setting(members: Sequence[Run]) -> dict[str, Any]:
         for name, value in _metrics(run).items():
             if value is not None:
                 columns.setdefault(name, []).append(value)
-    seeds = asdict(spread([run.metrics["test_accuracy"] for run in scored])) if scored else None
+    seeds = spread([run.metrics["test_accuracy"] for run in scored]) if scored else None
     return {
         "metrics": {name: _short(fmean(values)) for name, values in columns.items()},
-        "accuracy": seeds and {name: _short(value) for name, value in seeds.items()},
+        "accuracy": seeds
+        and {name: _short(getattr(seeds, name)) for name in ("mean", "deviation", "count")},
     }
 
 

@@ -17,8 +17,8 @@ from pipeline.runtime import files, paths, source
 from pipeline.tracking import identity
 from pipeline.tracking.model import loading_code
 from pipeline.tracking.store import Store
-from tools.comparison import recorded
-from tools.comparison.runs import Run
+from tools.runs import recorded
+from tools.runs.run import Run
 from tools.serving import trained
 from tools.serving.package import LOADER, write_classifier
 

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.datasets import registry
 from pipeline.datasets.contents import contents
+from pipeline.errors import PipelineError
 from pipeline.runtime.paths import RAW
 from tests.pipeline.datasets.conftest import Published
 from tests.pipeline.datasets.official import Files, cifar10_file, descriptors, md5, unpack
@@ -91,7 +92,11 @@ def changed(files: Files, **changes: bytes | None) -> Files:
 
 @pytest.mark.parametrize("packing", ["the same name", "tar.xz", "zip without folders", "folder"])
 def test_other_contents_are_named_and_not_used(
-    server: Server, cache: Path, cifar10: Files, workspace: Path, packing: str
+    server: Server,
+    cache: Path,
+    cifar10: Files,
+    workspace: Path,
+    packing: str,
 ) -> None:
     """One bit of one pixel; the author's archive is fetched instead."""
     batch = bytearray(cifar10[f"{FOLDER}/data_batch_3.bin"])
@@ -99,7 +104,7 @@ def test_other_contents_are_named_and_not_used(
     path = PACKINGS[packing](cache / "cifar10", changed(cifar10, data_batch_3=bytes(batch)))
     if packing == "folder":
         path = path / FOLDER
-    serve(server, cifar10_file(workspace.parent), folder="cifar10/")
+    serve(server, {ARCHIVE: (workspace.parent / ARCHIVE).read_bytes()}, folder="cifar10/")
     ended = download("cifar10")
     assert ended.out == [
         f"download: {path} has other contents than CIFAR-10 ({FOLDER}/data_batch_3.bin); not used",
@@ -129,6 +134,16 @@ def test_a_damaged_archive_is_named_and_the_folder_beside_it_used(
     assert ended.out[0].endswith("; not used")
 
 
+def test_a_zip_whose_list_of_files_is_before_its_start_is_damaged(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"a": b"abc"})
+    data = bytearray(path.read_bytes())
+    where = data.rindex(b"PK\x05\x06") + 12  # the length of the list, and its place
+    data[where : where + 8] = (1 << 30).to_bytes(4, "little") + bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(PipelineError, match=r"a\.zip: damaged or of an unknown kind"):
+        dict(contents(path, ["a"]))
+
+
 def test_what_has_nothing_to_do_with_it_is_passed_over(cache: Path, cifar10: Files) -> None:
     write_folder(
         cache / "cifar10",
@@ -142,7 +157,7 @@ def test_without_digests_of_the_contents_the_archive_itself_counts(
     workspace: Path, cache: Path, cifar10: Files
 ) -> None:
     """By whatever name."""
-    data = cifar10_file(workspace.parent)[ARCHIVE]
+    data = (workspace.parent / ARCHIVE).read_bytes()
     path = workspace.parent / "named" / "cifar10"
     text = path.read_text()
     for content in cifar10.values():

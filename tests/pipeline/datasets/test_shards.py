@@ -18,7 +18,7 @@ from pipeline.datasets.shards import (
     ShardWriter,
     header_size,
     offsets,
-    read_image,
+    read_images,
     read_index,
     write_index,
 )
@@ -40,7 +40,7 @@ def write(folder: Path, images: Images, stop: int | None = None) -> None:
                 return  # no record of what came after the last one: what a kill leaves
             name, data = images[at]
             writer.add(name, at % 3, "train" if at % 2 else "", io.BytesIO(data))
-        writer.__exit__(None, None, None)
+        writer.__exit__()
     write_index(folder / "index.csv", records)
 
 
@@ -57,10 +57,9 @@ def read(folder: Path) -> list[bytes]:
     rows = list(read_index(folder / "index.csv"))
     sizes = np.array([row.size for row in rows], "int64")
     places = offsets(np.array([header_size(row.name) for row in rows], "int64"), sizes)
-    return [
-        read_image(folder, number, place, row.size)
-        for number, (place, row) in enumerate(zip(places.tolist(), rows, strict=True))
-    ]
+    backwards = (array[::-1].tolist() for array in (np.arange(len(rows)), places, sizes))
+    found = read_images(folder, *backwards)
+    return [data for _, data in sorted(found, reverse=True)]
 
 
 names = st.lists(st.text("ab.é고\n ,\"'", min_size=1, max_size=70), min_size=1, max_size=4).map(
@@ -159,6 +158,38 @@ def test_what_came_after_the_last_record_is_cut_off(tmp_path: Path) -> None:
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
+def test_an_image_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
+    class Broken:
+        left = 3
+
+        def read(self, size: int = -1) -> bytes:
+            self.left -= 1
+            if not self.left:
+                raise EOFError
+            return b"\xff" * 3000
+
+    write(tmp_path / "whole", [("a.png", b"a"), ("b.png", b"b")])
+    with ShardWriter(tmp_path / "broken", 0, record(tmp_path / "broken")) as writer:
+        writer.add("a.png", 0, "", io.BytesIO(b"a"))
+        with pytest.raises(EOFError):
+            writer.add("broken.png", 0, "", Broken())
+        writer.add("b.png", 1, "train", io.BytesIO(b"b"))
+    write_index(tmp_path / "broken" / "index.csv", [record(tmp_path / "broken")])
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+def test_each_shard_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, [(f"{number}.png", bytes([number])) for number in range(10)])
+    opened = []
+    shard = shards.shard
+    monkeypatch.setattr(shards, "shard", lambda *place: (opened.append(place[1]), shard(*place))[1])
+    rows = [9, 0, 8, 1]
+    offsets_of = [512 + 1024 * (row % 5) for row in rows]
+    found = list(read_images(tmp_path, rows, offsets_of, [1] * 4))
+    assert found == [(1, b"\0"), (3, b"\1"), (2, b"\x08"), (0, b"\x09")]
+    assert opened == [0, 1]
+
+
 def test_a_shard_is_decided_by_its_images_alone(tmp_path: Path) -> None:
     """Whoever writes it, in whatever order, writes the same bytes."""
     images = [(f"고양이/{number}.png", bytes([number]) * number) for number in range(13)]
@@ -199,7 +230,7 @@ def test_tar_reads_it(tmp_path: Path) -> None:
 
 def test_an_index_of_other_images_is_noticed(tmp_path: Path) -> None:
     write(tmp_path, [("a.png", b"1"), ("b.png", b"2" * 600)])
-    assert read_image(tmp_path, 1, 1536, 600) == b"2" * 600
+    assert list(read_images(tmp_path, [1], [1536], [600])) == [(0, b"2" * 600)]
     for row, offset, size in (
         (1, 1537, 600),
         (1, 1536, 599),
@@ -208,8 +239,8 @@ def test_an_index_of_other_images_is_noticed(tmp_path: Path) -> None:
         (1, 9999, 1),
     ):
         with pytest.raises(PipelineError, match="differ; run `dvc repro -f download`"):
-            read_image(tmp_path, row, offset, size)
+            list(read_images(tmp_path, [row], [offset], [size]))
     with (tmp_path / "images-00000.tar").open("r+b") as file:
         file.truncate(1600)
     with pytest.raises(PipelineError, match="differ"):
-        read_image(tmp_path, 1, 1536, 600)
+        list(read_images(tmp_path, [1], [1536], [600]))

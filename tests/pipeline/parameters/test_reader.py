@@ -53,8 +53,8 @@ class TestRefused:
             ("test_fraction", "0", "input should be greater than 0, not 0"),
             ("activation", "rellu", "input should be 'relu', 'sigmoid', 'tanh', 'leaky_relu', "
              "'elu', 'gelu' or 'maxout', not 'rellu'"),
-            ("augmentation", "affin", "input should be 'none', 'affine' or 'translate', not 'affin'"),
-            ("augmentation", "1", "input should be 'none', 'affine' or 'translate', not 1"),
+            ("augmentation", "affin", "affin: unknown; did you mean affine?"),
+            ("augmentation", "affine+affine", "affine stands twice; keep one of the two"),
             ("dtype", "float16", "input should be 'float32', 'mixed_bfloat16' or 'mixed_float16', "
              "not 'float16'"),
             ("optimizer", "7", "input should be 'adam', 'rmsprop', 'sgd' or 'muon', not 7"),
@@ -101,7 +101,9 @@ class TestRefused:
         )
 
     def test_a_list_in_place_of_keys(self):
-        assert refusal("- epochs\n") == "params.yaml: expected `name: value` lines"
+        assert refusal("- epochs\n") == (
+            "params.yaml: expected `name: value` lines, not ['epochs']"
+        )
 
     def test_tabs(self):
         assert refusal("epochs:\n\t- 3\n") == (

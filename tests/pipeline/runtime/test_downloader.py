@@ -1,10 +1,13 @@
 """A file over a connection that works, breaks, stalls, or gives something else."""
 
 import hashlib
+import io
+import logging
 import socket
 import time
 from types import SimpleNamespace
 
+import pooch
 import pytest
 import requests
 
@@ -127,6 +130,20 @@ def test_the_mirror_in_a_folder_and_without_one(monkeypatch):
         "https://me:secret@mirror.example/data/vgg16/a.h5",
         "https://me:secret@mirror.example/data/a.h5",
     ]
+
+
+def test_no_password_is_logged(tmp_path):
+    """pooch's own lines have the whole address."""
+    log, logger = io.StringIO(), pooch.get_logger()
+    logger.setLevel("INFO")
+    handler = logging.StreamHandler(log)
+    logger.addHandler(handler)
+    try:
+        with serving(giving(CONTENT)) as server:
+            fetch(server.replace("//", "//me:secret@") + "a.h5", tmp_path)
+    finally:
+        logger.removeHandler(handler)
+    assert log.getvalue() == ""
 
 
 def test_no_password_is_shown():

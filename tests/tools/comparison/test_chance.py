@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.comparison.chance import compare, compare_all, incomparable, mcnemar, spread
-from tools.comparison.runs import Outcome, Results, Run
+from tools.comparison.chance import compare, compare_all, incomparable, mcnemar
+from tools.runs.run import Outcome, Results, Run
+from tools.runs.spread import spread
 
 
 def made(right: list[int], **changes) -> Run:

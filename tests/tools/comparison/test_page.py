@@ -10,9 +10,10 @@ import pytest
 from pipeline.runtime import paths
 from tests.tools.comparison.recording import CLASSES, outcome, write_reports
 from tools.comparison import page
-from tools.comparison.chance import compare, spread
-from tools.comparison.results import read_results
-from tools.comparison.runs import Outcome, Results, Run
+from tools.comparison.chance import compare
+from tools.runs.reports import read_results
+from tools.runs.run import Outcome, Results, Run
+from tools.runs.spread import spread
 
 
 def made(number: int, right: np.ndarray, **parameters: str) -> Run:

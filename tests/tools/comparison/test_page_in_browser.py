@@ -13,9 +13,10 @@ import pytest
 
 from tests.tools.comparison.recording import outcome
 from tools.comparison import page
-from tools.comparison.chance import compare, spread
-from tools.comparison.results import outcome as parsed
-from tools.comparison.runs import Outcome, Results, Run
+from tools.comparison.chance import compare
+from tools.runs.reports import outcome as parsed
+from tools.runs.run import Outcome, Results, Run
+from tools.runs.spread import spread
 
 SWITCHES = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import numpy as np
 
-from tools.comparison.runs import Outcome, Results
+from tools.runs.run import Outcome, Results
 
 # Opens one of the run's reports as text, or raises FileNotFoundError.
 Opener = Callable[[str], AbstractContextManager[TextIO]]

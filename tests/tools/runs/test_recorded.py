@@ -8,7 +8,7 @@ import pytest
 from pipeline.tracking import start_run
 from pipeline.tracking.sqlite import StoreError
 from tests.tools.comparison.recording import outcome, record
-from tools.comparison import recorded
+from tools.runs import recorded
 
 
 def test_a_finished_run_has_everything(tracked, monkeypatch):

@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.runtime import paths
 from tests.tools.comparison.recording import CLASSES, outcome, write_reports
-from tools.comparison.results import read_results
-from tools.comparison.runs import Results, Run
+from tools.runs.reports import read_results
+from tools.runs.run import Results, Run
 
 
 def read() -> Results:

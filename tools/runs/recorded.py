@@ -1,6 +1,6 @@
 """The runs in MLflow's store, with their artifacts."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +12,8 @@ from tqdm import tqdm
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import without_credentials
 from pipeline.tracking.sqlite import StoreError
-from tools.comparison.results import REPORTS, read_results
-from tools.comparison.runs import Run
+from tools.runs.reports import REPORTS, read_results
+from tools.runs.run import Run
 
 PAGE = 500  # runs a request
 # What is recorded each epoch. The rest are figures of the whole run.
@@ -58,6 +58,17 @@ def read_runs(opened: store.Store, reports: Collection[str] = REPORTS) -> list[R
     return [_read(run, opened.client, reports) for run in bar]
 
 
+def figures_of_model(opened: store.Store, digest: str) -> dict[str, float]:
+    """The figures of the newest finished run that trained this model (its SHA-256, hex)."""
+    found = opened.client.search_runs(
+        [opened.experiment_id],
+        f"tags.model_digest = '{digest}'",
+        order_by=["attributes.start_time DESC"],
+    )
+    kept = (run.data.metrics for run in found if "train_seconds" in run.data.metrics)
+    return _of_whole_run(next(kept, {}))
+
+
 def _read(run: Any, client: Any, reports: Collection[str]) -> Run:
     tags, metrics = run.data.tags, run.data.metrics
     experiment = tags.get("dvc_experiment")
@@ -71,14 +82,19 @@ def _read(run: Any, client: Any, reports: Collection[str]) -> Run:
         status=run.info.status,
         started=run.info.start_time / 1000,
         parameters=dict(run.data.params),
-        metrics={name: value for name, value in metrics.items() if name not in EPOCHS},
+        metrics=_of_whole_run(metrics),
         results=results,
         experiments=[experiment] if experiment else [],
         commit=tags.get("git_commit", ""),
         failure=tags.get("failure", ""),
         data_digest=tags.get("data_digest", ""),
         test_digest=tags.get("test_digest", ""),
+        code=tags.get("code_digest", ""),
     )
+
+
+def _of_whole_run(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name not in EPOCHS}
 
 
 def _epochs(client: Any, run: Any) -> dict[str, list[float]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.training.history import kept_epoch
+
 # What does not change the model: two runs that differ in these alone are one setting.
 REPEATED = ("seed", "explain_image")
 
@@ -45,7 +47,8 @@ class Run:
     `parameters` are spelled as params.yaml would (true, null, 0.8); `metrics`
     have the names that the MLflow record gives them (test_accuracy,
     train_seconds); `experiments` are the names of the DVC experiments with
-    this result; `started` is in seconds (Unix), 0 if unknown.
+    this result; `started` is in seconds (Unix), 0 if unknown; `code` is the
+    digest of the code that decided it, '' if unknown.
     """
 
     id: str
@@ -61,24 +64,17 @@ class Run:
     failure: str = ""
     data_digest: str = ""
     test_digest: str = ""
+    code: str = ""
 
     @property
     def kept_epoch(self) -> int | None:
-        """The position in the history of the epoch whose weights the model has.
-
-        The last one; with `best_weights` the last phase's epoch with the
-        smallest validation loss.
-        """
-        history = self.results.history
-        epochs = len(next(iter(history.values()), []))
-        if not epochs:
-            return None
-        losses = history.get("val_loss")
-        if self.parameters.get("best_weights") != "true" or not losses:
-            return epochs - 1
-        phases = history.get("phase_number", [0] * epochs)
-        last = [i for i in range(epochs) if phases[i] == phases[-1]]
-        return min(last, key=lambda i: losses[i])
+        """The position in the history of the epoch whose weights the model has."""
+        columns = {
+            {"phase_number": "phase"}.get(name, name): column
+            for name, column in self.results.history.items()
+        }
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return kept_epoch(rows, self.parameters.get("best_weights") == "true")
 
     @property
     def validation_accuracy(self) -> float | None:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.parameters.stages import STAGES, combined
 from pipeline.runtime import files, paths
-from tests.tools.comparison.recording import outcome, write_reports
-from tools.comparison import experiments
+from tests.tools.comparison.recording import outcome, record, track, write_reports
+from tools.runs import experiments
+from tools.runs.together import Reader
 
 PIPELINE = """
 stages:
@@ -91,6 +93,50 @@ def test_experiments_are_the_commits_under_refs_exps(repository):
     assert run.data_digest == ""  # data/prepared is not in this one
     with pytest.raises(PipelineError, match=r"^warm-colt: data/model/model.keras is not in DVC's"):
         experiments.fetch(found, Path("data/model/model.keras"), Path("copy.keras"))
+
+
+def commit_experiment(name: str) -> experiments.Experiment:
+    """What is in the folder, as an experiment of the commit before."""
+    git("add", "-Af", ".")
+    git("commit", "-qm", "an experiment")
+    commit, baseline = git("rev-parse", "HEAD"), git("rev-parse", "HEAD~1")
+    git("update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", commit)
+    return next(found for found in experiments.list_experiments() if found.name == name)
+
+
+def test_the_seconds_are_mlflows_else_the_commits_own(repository, tmp_path_factory, monkeypatch):
+    write_reports(outcome(0.7, 1))
+    files.write_text(paths.MODEL_FILE, "the model")
+    files.write_json(experiments.TRAINING, {"train_seconds": 9.5})
+    first = commit_experiment("first")
+    assert Reader().read(first).metrics == {"test_accuracy": 0.7, "train_seconds": 9.5}
+    write_reports(outcome(0.8, 1))
+    second = commit_experiment("second")  # with the seconds that stood in the commit before
+    assert Reader().read(second).metrics == {"test_accuracy": 0.8}
+    track(repository, tmp_path_factory, monkeypatch)
+    record(outcome(0.7, 1), tags={"model_digest": files.sha256(paths.MODEL_FILE)})
+    assert experiments.model_digest(second) == files.sha256(paths.MODEL_FILE)
+    for experiment in (first, second):
+        assert Reader().read(experiment).metrics["train_seconds"] == 2
+
+
+def test_the_digest_of_the_code_is_the_stages_together(repository):
+    for stage in STAGES:
+        files.write_json(stage.path(), {"code": f"digest of {stage.stage()}", "seed": 1})
+    run = experiments.read_experiment(commit_experiment("new"))
+    assert run.code == combined({each.stage(): f"digest of {each.stage()}" for each in STAGES})
+    assert run.parameters == {"seed": "1"}
+    files.write_json(STAGES[0].path(), {"seed": 1})  # of before there were digests
+    assert experiments.read_experiment(commit_experiment("old")).code == ""
+
+
+def test_what_dvc_cannot_read_is_read_from_git(repository):
+    write_reports(outcome(0.7, 1))
+    found = commit_experiment("odd")
+    Path(".dvc/config").write_text("[core\n")
+    run = experiments.read_experiment(found)
+    assert run.metrics == {"test_accuracy": 0.7}
+    assert len(run.results.history["epoch"]) == 3
 
 
 @pytest.mark.slow
