@@ -17,7 +17,7 @@ from pipeline.runtime import files, paths
 from stages.report import main
 from tests.pipeline.figures.fake_run import CODE, TOTAL, write_run
 from tests.pipeline.figures.test_audit import CLEAN
-from tests.support import run_stage
+from tests.support import recorded_runs, run_stage
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -275,9 +275,7 @@ def test_files_of_two_runs_are_not_mixed():
 
 def test_it_is_added_to_the_run_that_trained_the_model():
     from pipeline import tracking
-    from pipeline.tracking import recorder
 
-    recorder._recorder.cache_clear()  # that of another test's folder
     write_run()
     paths.MODEL.mkdir(parents=True)
     (paths.MODEL / "model.keras").write_bytes(b"a model")
@@ -285,4 +283,9 @@ def test_it_is_added_to_the_run_that_trained_the_model():
     record.finish()
     report()
     kept = {path.name for path in Path(os.environ["DVC_ROOT"], "mlartifacts").rglob("*.*")}
-    assert {"report.html", "confusion_counts.png", "mistakes.png"} <= kept
+    assert {"report.html", "confusion_counts.png", "mistakes.png", "predictions.csv"} <= kept
+    run = recorded_runs(Path(os.environ["DVC_ROOT"])).iloc[0]
+    summary = files.read_json(paths.REPORTS / "metrics.json")
+    assert run["metrics.test_accuracy"] == summary["accuracy"]
+    assert run["metrics.test_weighted_f1"] == summary["weighted"]["f1"]
+    assert "metrics.test_parameters_total" not in run
