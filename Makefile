@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ serve: setup ## serve the registered model on 127.0.0.1
 
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
+
+gc: setup ## say what no experiment needs any more; YES=1 removes it
+	@python -m tools.gc $(if $(YES),--delete)
 
 lock: setup ## write the locks of requirements anew; UPGRADE=1 takes the newest versions
 	@UPGRADE=$(UPGRADE) python requirements/lock.py

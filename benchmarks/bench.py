@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks import machine, table
 from benchmarks.definition import chosen, read_definition
-from benchmarks.running import Benchmark
+from benchmarks.running import SCRIPTS, Benchmark
 from pipeline.runtime import files, paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.repository import Repository
 from tools.experiments.runner import checked_commit
 
@@ -30,7 +30,7 @@ def main() -> int:
     repository = Repository(paths.root())
     definition = read_definition(arguments.file)
     pairs = chosen(definition.pairs, arguments.only, arguments.quick)
-    commit = checked_commit(repository, arguments.as_committed)
+    commit = checked_commit(repository, arguments.as_committed, SCRIPTS)
     benchmark = Benchmark(repository, definition, commit, paths.state() / "benchmark")
     say("bench", f"{len(pairs)} pairs, logs in {shown(benchmark.logs)}")
     outcome = benchmark.run(pairs, arguments.again)
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("bench", __doc__)
+    parser = command_parser("benchmarks.bench", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the pairs (default: {FILE})")
     parser.add_argument("--quick", action="store_true", help="the quick pairs alone")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this pair")
@@ -58,4 +58,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command("bench", main)
+    run_program("bench", main, STOPPED)

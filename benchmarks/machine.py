@@ -2,12 +2,12 @@
 
 import os
 import platform
-import re
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psutil
+
+from pipeline.runtime import machine
 
 # Instructions that decide how fast a network is trained.
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
@@ -16,12 +16,9 @@ PACKAGES = ("dvc", "keras", "mlflow", "numpy", "tensorflow-cpu", "tensorflow")
 
 def description() -> dict[str, Any]:
     """The processor, its flags, the memory (GiB) and the versions, without names or paths."""
-    text = _cpuinfo()
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = re.search(r"^flags\s*:\s*(.+)$", text, re.MULTILINE)
-    known = set(flags[1].split()) if flags else set()
+    known = machine.flags()
     return {
-        "processor": " ".join(name[1].split()) if name else platform.machine(),
+        "processor": machine.processor(),
         "processors": os.cpu_count(),
         "flags": [flag for flag in FLAGS if flag in known],
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
@@ -31,20 +28,12 @@ def description() -> dict[str, Any]:
     }
 
 
-def in_words(machine: dict[str, Any]) -> str:
+def in_words(found: dict[str, Any]) -> str:
     """One line: the processor, how many, flags, memory."""
-    flags = f" ({', '.join(machine['flags'])})" if machine["flags"] else ""
+    flags = f" ({', '.join(found['flags'])})" if found["flags"] else ""
     return (
-        f"{machine['processor']}, {machine['processors']} processors{flags}, "
-        f"{machine['memory_gib']} GiB"
+        f"{found['processor']}, {found['processors']} processors{flags}, {found['memory_gib']} GiB"
     )
-
-
-def _cpuinfo() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def _version(name: str) -> str | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.git import environment
 from tools.experiments import processes
-from tools.experiments.repository import environment
 from tools.experiments.worker import why
 
 # Keras' line at the end of an epoch, validation with it: '22/22 - 7s - 316ms/step - …'.

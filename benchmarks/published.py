@@ -18,11 +18,10 @@ from pipeline.errors import PipelineError
 from pipeline.parameters.code import stage_code
 from pipeline.parameters.stages import combined
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
-from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
-from tools.experiments.results import read_result
 from tools.experiments.runner import Runner, checked_commit
 
 FILE = Path("experiments/published.yaml")
@@ -32,7 +31,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+    base = repository.base(commit)
     rows = read_rows(arguments.file, base, _cifar10(arguments.cifar10), arguments.quick)
     wanted = chosen(rows, arguments.only)
     name = "published-quick" if arguments.quick else "published"
@@ -51,7 +50,7 @@ def main() -> int:
         say("published", f"{len(todo)} rows to run, logs in {shown(runner.logs)}")
         failed = 0
         for number, row in enumerate(todo, 1):
-            say("published", f"row {number} of {len(todo)}: {row.source}, {row.data}")
+            say("published", f"row {number} of {len(todo)}: {row.expected.source}, {row.data}")
             outcome = runner.run(row.experiments)
             if outcome.failed:
                 failed += 1
@@ -59,11 +58,9 @@ def main() -> int:
                 if not lines.get(row.name, {}).get("accuracy"):
                     lines[row.name] = open_line(row, reason)
             else:
-                results = [
-                    read_result(repository, each, revision, runner.cache)
-                    for each, revision in outcome.finished.items()
-                ]
-                lines[row.name] = line_of(row, results, commit, repository, runner.cache)
+                lines[row.name] = line_of(
+                    row, [outcome.finished[each.name] for each in row.experiments], commit
+                )
             _write(place, rows, lines)
     _write(place, rows, lines)
     say("published", f"the table is in {shown(place.markdown)}")
@@ -91,7 +88,7 @@ def _cifar10(given: Path | None) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("published", __doc__)
+    parser = command_parser("benchmarks.published", __doc__)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
     parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")
@@ -105,4 +102,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command("published", main)
+    run_program("published", main, STOPPED)

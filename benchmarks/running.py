@@ -19,10 +19,11 @@ from pipeline.parameters.code import entry_code
 from pipeline.parameters.stages import combined
 from pipeline.runtime import source
 from pipeline.runtime.stage import say
-from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
 
 FIRST_SEED = 42
+SCRIPTS = "benchmarks/plain"  # what is measured beside the stages
 _UNASKED = (None, None, None)
 
 
@@ -48,7 +49,8 @@ class Benchmark:
         self.logs = folder / "logs"
         self.journal = Journal(folder / "journal.jsonl")
         self.machine = machine.in_words(machine.description())
-        self.base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+        self.base = repository.base(commit)
+        self.is_committed = not repository.uncommitted(SCRIPTS)
 
     def standing(self) -> dict[tuple[str, str, int], Record]:
         """The records of this machine that are still what is asked for, of the same code."""
@@ -71,11 +73,16 @@ class Benchmark:
         return latest(record for record in self.journal.read() if stands(record))
 
     def code(self, pair: Pair, variant: Variant) -> str:
-        """A digest of the code that a measurement runs, what only records included."""
+        """A digest of the code that a measurement runs, what only records included; the commit
+        where the folder's code is another, for it is the commit's that runs."""
+        if not self.is_committed:
+            return self.commit
         workspace = self.definition.workspaces[pair.workspace]
         asked = {**self.base.values, **workspace, **pair.overrides, **variant.overrides}
-        stages = combined(entry_code(asked["model"], None, left_out=()))
-        return source.digest(source.closure(*variant.modules, left_out=()), stages)[:16]
+        root = self.repository.root
+        stages = combined(entry_code(asked["model"], None, root, left_out=()))
+        modules = source.closure(*variant.modules, root=root, left_out=())
+        return source.digest(modules, stages)[:16]
 
     def run(self, pairs: Sequence[Pair], again: bool = False) -> Outcome:
         """Measure what is missing of the pairs, or all of them `again`.

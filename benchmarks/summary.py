@@ -1,38 +1,18 @@
 """Medians and spreads of what was measured, and ratios, round by round."""
 
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from benchmarks.definition import Goal, Pair
 from benchmarks.journal import Record
+from tools.runs.spread import Spread, spread
 
 Records = Mapping[tuple[str, str, int], Record]
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The median of `values`, which are in the order of the rounds."""
-
-    values: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def least(self) -> float:
-        return min(self.values)
-
-    @property
-    def most(self) -> float:
-        return max(self.values)
-
-
-def spread(records: Sequence[Record], quantity: str) -> Spread | None:
+def quantity_of(records: Sequence[Record], quantity: str) -> Spread | None:
     """A quantity of some rounds; None where it was not measured in any of them."""
     values = [value for record in records if (value := of(record, quantity)) is not None]
-    return Spread(tuple(values)) if values else None
+    return spread(values) if values else None
 
 
 def ratios(pair: Pair, goal: Goal, records: Records) -> Spread | None:
@@ -49,7 +29,7 @@ def ratios(pair: Pair, goal: Goal, records: Records) -> Spread | None:
             value = value / over if value is not None and over else None
         if value is not None:
             values.append(value)
-    return Spread(tuple(values)) if values else None
+    return spread(values) if values else None
 
 
 def of_variant(pair: Pair, variant: str, records: Records) -> list[Record]:

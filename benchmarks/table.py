@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmarks.definition import Definition, Goal, Pair, Variant
 from benchmarks.journal import Record
-from benchmarks.summary import Records, Spread, of_variant, ratios, spread
+from benchmarks.summary import Records, of_variant, quantity_of, ratios
+from tools.runs.spread import Spread
 
 # Quantity, its column's head, digits.
 COLUMNS = (
@@ -88,7 +89,7 @@ def as_json(
 def _rows(pair: Pair, records: Records) -> list[str]:
     measured = [(each, of_variant(pair, each.name, records)) for each in pair.variants]
     cells = {
-        each.name: [_cell(spread(found, quantity), digits) for quantity, _, digits in COLUMNS]
+        each.name: [_cell(quantity_of(found, quantity), digits) for quantity, _, digits in COLUMNS]
         for each, found in measured
     }
     # Columns that say nothing of this pair are left out.
@@ -116,7 +117,7 @@ def _cell(found: Spread | None, digits: int) -> str:
     if found is None:
         return ""
     middle = f"{found.median:,.{digits}f}"
-    if len(found.values) == 1:
+    if found.count == 1:
         return middle
     return f"{middle} ({found.least:,.{digits}f}–{found.most:,.{digits}f})"
 

@@ -21,7 +21,7 @@ from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import files
 from tools.experiments import processes
 from tools.experiments.clone import make_clone, reset
-from tools.experiments.experiment import PARAMS_FILE, Base, resolved_parameters
+from tools.experiments.experiment import PARAMS_FILE, resolved_parameters
 from tools.experiments.repository import Repository
 
 # Of the first run; no round has it, so that every round trains.
@@ -37,7 +37,7 @@ class Workspace:
         self.log = log
         self._repository = repository
         self._commit = commit
-        self._base = Base(repository.file(commit, PARAMS_FILE) or "{}")
+        self._base = repository.base(commit)
         self._after_first = folder.with_name(f"{folder.name}.{LOCK}")
         self._ready = folder.with_name(f"{folder.name}.ready")
 

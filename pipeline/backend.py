@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.runtime import machine
 from pipeline.runtime.imports import absent, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
 BACKENDS = ("tensorflow", "jax", "torch")
 # What Keras imports for pictures, wrappers and tables, and nobody here uses.
 UNUSED = ("matplotlib", "sklearn", "pandas")
+# What the driver of an NVIDIA GPU leaves, on Linux or below Windows.
+DRIVERS = ("/proc/driver/nvidia", "/dev/dxg")
 
 
 def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
@@ -52,7 +55,7 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
         import jax
 
         # Where there is no GPU its plugin for CUDA says so in a traceback, and goes on without.
-        with contextlib.nullcontext() if _has_nvidia() else _silent_stderr():
+        with contextlib.nullcontext() if has_nvidia() else _silent_stderr():
             jax.devices()
     elif backend == "torch":
         import torch
@@ -181,9 +184,9 @@ def feed(batches: Any) -> Any:
     return tf.data.Dataset.range(len(batches)).map(read).prefetch(2).with_options(options)
 
 
-def _has_nvidia() -> bool:
-    """Whether there is a driver for an NVIDIA GPU, on Linux or below Windows."""
-    return any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/dxg"))
+def has_nvidia() -> bool:
+    """Whether there is a driver of an NVIDIA GPU."""
+    return any(Path(path).exists() for path in DRIVERS)
 
 
 @contextlib.contextmanager
@@ -206,12 +209,8 @@ def _silent_stderr() -> Iterator[None]:
 
 def cpu_flags() -> list[str]:
     """The processor's instruction sets that change a sum (x86 on Linux; else none)."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                known = ("avx", "amx", "fma", "sse4", "bf16", "f16c")
-                return sorted(flag for flag in line.split(":")[1].split() if _starts(flag, known))
-    return []
+    known = ("avx", "amx", "fma", "sse4", "bf16", "f16c")
+    return sorted(flag for flag in machine.flags() if any(part in flag for part in known))
 
 
 def native_bfloat16() -> bool:
@@ -241,7 +240,3 @@ def environment() -> dict[str, str]:
 def _backend_version(name: str) -> str:
     module: Any = __import__(name)
     return str(module.__version__)
-
-
-def _starts(flag: str, known: tuple[str, ...]) -> bool:
-    return any(part in flag for part in known)

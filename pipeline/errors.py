@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,6 +11,10 @@ class PipelineError(Exception):
     wrong and what would be right. A stage prints it without a traceback and
     exits with status 1 (see `pipeline.runtime.stage`).
     """
+
+
+class ProcessKilledError(PipelineError):
+    """A process was killed in its work; what is done stays, and the next start goes on."""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -2,8 +2,8 @@
 
 Reads data/params/download.json and what `dataset` names. Writes data/raw:
 dataset.json (classes, source, licence, digest, published parts) and, for a
-named set, images.npy (uint8) and labels.npy; for one's own images.zip, with
-the encoded images as they came, and index.csv.
+named set, images.npy (uint8) and labels.npy; for one's own shards (.tar) of the
+encoded images as they came, and index.csv.
 """
 
 from functools import partial

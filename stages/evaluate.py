@@ -10,8 +10,9 @@ import numpy as np
 
 from pipeline import backend
 from pipeline.errors import PipelineError
-from pipeline.evaluation.scores import both_columns, score
+from pipeline.evaluation.scores import score
 from pipeline.evaluation.tables import write_tables
+from pipeline.networks.predicting import both_columns
 from pipeline.parameters.stages import EvaluateParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.arrays import load_array

@@ -30,7 +30,7 @@ def main() -> None:
     # Seconds of imports that a model without a frozen base does not need.
     from pipeline import backend
     from pipeline.datasets.work import building
-    from pipeline.pretrained.extraction import compute, plan
+    from pipeline.pretrained.extraction import base_of, compute, plan
 
     if parameters.dtype == "mixed_bfloat16" and not backend.native_bfloat16():
         say("features", SLOW)
@@ -40,8 +40,9 @@ def main() -> None:
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
     ingredients = (parameters.model_dump(), dataset, weights, backend.environment())
     with building("features", "running the base", paths.FEATURES, ingredients) as folder:
-        kept, record = plan(parameters, dataset)
-        compute(parameters.model, dataset, kept, folder / "out")
+        base = base_of(parameters, dataset)
+        kept, record = plan(parameters, dataset, base)
+        compute(base, dataset, kept, folder / "out")
         record["weights"] = weights["sha256"]
         files.write_json(folder / "out" / "features.json", record)
 

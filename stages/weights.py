@@ -10,7 +10,7 @@ same bytes from every source. Without a pretrained base weights.json says null.
 from functools import partial
 from pathlib import Path
 
-from pipeline import tracking
+from pipeline import backend, tracking
 from pipeline.parameters.stages import WeightsParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import run_stage, say
@@ -22,9 +22,12 @@ def main() -> None:
         out = files.fresh_folder(paths.WEIGHTS)
         files.write_json(out / "weights.json", {"pretrained_weights": None})
         return
-    # Half a second of imports that a model without a base does not need.
+    # Seconds of imports that a model without a base does not need.
     from pipeline.pretrained import base, imagenet, weights_file
     from pipeline.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
+
+    # Keras builds the base, for its shapes; nothing is drawn or computed here.
+    backend.configure(seed=0, threads=1, deterministic=True, dtype="float32")
 
     published = imagenet.descriptor()
     if wanted == "imagenet":
@@ -32,12 +35,13 @@ def main() -> None:
     else:
         arrays = weights_file.read_file(Path(wanted))
     digest = base.digest(arrays)
+    known = wanted == "imagenet" or digest == published.sha256
     name = "imagenet" if wanted == "imagenet" else Path(wanted).name
     record: Record = {
         "pretrained_weights": name,
         "source": published.source if wanted == "imagenet" else f"a file of one's own, {name}",
         "sha256": digest,
-        "licence": published.licence if digest == published.sha256 else "that of the file",
+        "licence": published.licence if known else "that of the file",
     }
     out = files.fresh_folder(paths.WEIGHTS)
     save_arrays(out / ARRAYS_FILE, arrays)

@@ -8,33 +8,37 @@ the page is of today, and no out. A and B are names of experiments or runs, or
 run ids.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 
 from pipeline.datasets.names import counted
-from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
-from pipeline.runtime.stage import say
-from pipeline.tracking.sqlite import StoreError
-from tools.comparison import experiments, page, recorded, together
-from tools.comparison.chance import SIGNIFICANT, compare, incomparable, spread
-from tools.comparison.runs import Run
+from pipeline.runtime.stage import program_parser, run_program, say
+from tools.comparison import page
+from tools.comparison.chance import SIGNIFICANT, compare, incomparable
+from tools.comparison.together import differing
+from tools.runs import together
+from tools.runs.run import Run
+from tools.runs.spread import spread
 
 PAGE = paths.REPORTS / "experiments.html"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.compare", __doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs to be compared here")
     names = parser.parse_args(arguments).runs
     if len(names) not in (0, 2):
         parser.error("name two runs, or none")
-    runs, notes = read_runs()
+    runs, problem = together.all_runs()
+    notes = []
+    if problem:
+        say("compare", f"without MLflow's runs: {problem}")
+        notes = [
+            f"This page is without MLflow's runs: {problem}. It shows DVC's experiments alone."
+        ]
+    for run in runs:
+        for text in run.results.problems:
+            say("compare", f"{run.name}: {text}")
     pair = [together.find(name, runs) for name in names]
     files.write_text(PAGE, page.render(runs, notes))
     say("compare", f"{counted(len(runs), 'experiment')} in {PAGE}")
@@ -42,36 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(sentences(pair[0], pair[1], runs)))
 
 
-def read_runs() -> tuple[list[Run], list[str]]:
-    """All runs, the newest first, and what a reader should know of them.
-
-    Raises:
-        PipelineError: there are none; if MLflow's store cannot be used and
-            DVC has none either, this says what to do about the store.
-    """
-    found: list[Run] = []
-    notes = []
-    problem = ""
-    try:
-        found = recorded.read_runs(recorded.open_store())
-    except StoreError as error:
-        problem = str(error)
-    joined = together.join(found, experiments.list_experiments(), experiments.read_experiment)
-    if not joined:
-        raise PipelineError(problem or "there is no run yet; `make repro` makes the first")
-    if problem:
-        note = f"without MLflow's runs: {problem}"
-        say("compare", note)
-        notes.append(f"This page is {note}. It shows DVC's experiments alone.")
-    for run in joined:
-        for text in run.results.problems:
-            say("compare", f"{run.name}: {text}")
-    return joined, notes
-
-
 def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
     """What differs between two runs, and whether it is more than chance."""
-    unlike, _ = together.differing([first, second])
+    unlike, _ = differing([first, second])
     lines = [
         f"  {name:<20} {first.parameters.get(name, '–'):>12} {second.parameters.get(name, '–'):>12}"
         for name in unlike
@@ -93,9 +70,4 @@ def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"compare: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("compare", main)

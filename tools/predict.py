@@ -10,9 +10,7 @@ line on standard error and, at the end, exit status 1; the others are named.
 """
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,8 +23,10 @@ from tqdm import tqdm
 from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
+from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
-from pipeline.networks.predicting import predict
+from pipeline.networks.predicting import both_columns, predict
+from pipeline.runtime.stage import program_parser, run_program
 from tools.serving import answers, images, registry, trained
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     paths = images.find(given.images)
     with _model(given) as found:
-        backend.configure(0, _processors(), deterministic=True, dtype="float32")
+        backend.configure(0, processors(), deterministic=True, dtype="float32")
         from pipeline.networks.saving import load_model
 
         model = load_model(found.file)
@@ -70,7 +70,7 @@ def predictions(
             part = paths[start : start + step]
             read = [_read(path, shape) for path in part]
             good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(answers.columns(predict(model, np.stack(good))) if good else ())
+            rows = iter(both_columns(predict(model, np.stack(good))) if good else ())
             for path, one in zip(part, read, strict=True):
                 yield path, one if isinstance(one, UnreadableError) else next(rows)
             bar.update(len(part))
@@ -99,18 +99,8 @@ def _line(path: Path, top: list[dict[str, Any]], as_json: bool) -> str:
     return f"{shown(str(path))}: {classes}"
 
 
-def _processors() -> int:
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.predict", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder or quoted glob")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
@@ -129,12 +119,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PipelineError as problem:
-        sys.exit(f"predict: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stdout = None
-        sys.exit(0)
+    run_program("predict", main)

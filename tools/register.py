@@ -7,23 +7,16 @@ The registered model has the data set's name and takes image files:
 `python -m tools.serve` serves it, `python -m tools.predict --best` asks it.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 
 from pipeline import backend
-from pipeline.errors import PipelineError
-from pipeline.runtime.stage import say
-from tools.comparison.together import find
+from pipeline.runtime.stage import program_parser, run_program, say
+from tools.runs.together import find
 from tools.serving import registry, trained
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.register",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.register", __doc__)
     parser.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
     given = parser.parse_args(arguments)
@@ -44,9 +37,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"register: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("register", main)

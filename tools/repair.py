@@ -7,9 +7,9 @@ says who works here, and DVC's run cache brings back what dvc.lock knew.
 """
 
 import json
-import subprocess
 from pathlib import Path
 
+from pipeline.runtime.git import tried
 from pipeline.runtime.stage import say
 
 LOCK = Path(".dvc/tmp/rwlock")
@@ -54,11 +54,7 @@ def _remove_if_unguarded() -> bool:
 
 def _changed(path: Path) -> bool:
     """Whether a file of the commit was written since: a committed one is whole."""
-    if not path.exists():
-        return False
-    command = ["git", "status", "--porcelain", "--", str(path)]
-    status = subprocess.run(command, capture_output=True, check=False)
-    return bool(status.stdout) or status.returncode != 0
+    return path.exists() and tried(Path(), "status", "--porcelain", "--", str(path)) != ""
 
 
 def _is_lock_file(path: Path) -> bool:

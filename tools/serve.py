@@ -6,13 +6,12 @@
 It takes image files in base64 and gives the class and all probabilities.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.runtime.stage import program_parser, run_program
 from pipeline.tracking import store
 from tools import server
 from tools.serving import registry, trained
@@ -21,11 +20,7 @@ PORT = 5001
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.serve",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program_parser("tools.serve", __doc__)
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     given = parser.parse_args(arguments)
@@ -52,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"serve: {curl(address)}")
         print("serve: Ctrl-C ends it", flush=True)
 
-    server.serve(command, environment, f"{address}/ping", ready)
+    try:
+        server.serve(command, environment, f"{address}/ping", ready)
+    except KeyboardInterrupt:
+        print("serve: ended")
 
 
 def curl(address: str, image: str = "photo.jpg") -> str:
@@ -65,9 +63,4 @@ def curl(address: str, image: str = "photo.jpg") -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"serve: {problem}")
-    except KeyboardInterrupt:
-        print("serve: ended")
+    run_program("serve", main)

@@ -3,14 +3,18 @@
 Reads reports/metrics.json and reports/timings; no DVC stage, writes nothing.
 """
 
-import sys
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
+from pipeline.runtime.stage import run_program
 
 
 def main() -> None:
-    metrics = files.read_json(paths.REPORTS / "metrics.json")
+    try:
+        metrics = files.read_json(paths.REPORTS / "metrics.json")
+    except FileNotFoundError as error:
+        raise PipelineError(f"{error.filename} is not there yet; run `make repro`") from None
     seconds = [next(iter(files.read_json(p).values())) for p in paths.TIMINGS.glob("*.json")]
     rows = [
         ("accuracy", f"{metrics['accuracy']:.4f}"),
@@ -31,7 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FileNotFoundError as error:
-        sys.exit(f"summary: {error.filename} is not there yet; run `make repro`")
+    run_program("summary", main)

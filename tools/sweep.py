@@ -10,14 +10,13 @@ import argparse
 import os
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
-from tools.experiments.experiment import PARAMS_FILE, Base
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
-from tools.experiments.results import read_result
 from tools.experiments.runner import Runner, checked_commit
-from tools.experiments.sweepfile import read_sweep
 from tools.experiments.table import comparison
 
 
@@ -25,8 +24,12 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    base = Base(repository.file(commit, PARAMS_FILE) or "{}")
-    experiments = read_sweep(arguments.file, base)
+    base = repository.base(commit)
+    file = read_file(arguments.file)
+    if file.search:
+        raise PipelineError(f"{arguments.file}: a search; `make tune FILE=…` runs it")
+    entries = [entry for entry in file.entries if not entry.open]
+    experiments = file.expanded(str(arguments.file), base, entries)
     threads = max(experiment.parameters["threads"] for experiment in experiments)
     processors = os.cpu_count() or 1
     if arguments.jobs > 1 and arguments.jobs * threads > processors:
@@ -39,11 +42,7 @@ def main() -> int:
     with Runner("sweep", arguments.file.stem, repository, commit, arguments.jobs) as runner:
         say("sweep", f"{len(experiments)} experiments, logs in {shown(runner.logs)}")
         outcome = runner.run(experiments)
-    results = {
-        name: read_result(repository, name, revision, runner.cache)
-        for name, revision in outcome.finished.items()
-    }
-    print(f"\n{comparison(experiments, results, outcome.failed)}\n")
+    print(f"\n{comparison(experiments, outcome.finished, outcome.failed)}\n")
     if outcome.failed:
         say("sweep", f"{len(outcome.failed)} failed; the same command tries them again")
     else:
@@ -52,11 +51,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("sweep", __doc__)
+    parser = command_parser("tools.sweep", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
     return parser
 
 
 if __name__ == "__main__":
-    run_command("sweep", main)
+    run_program("sweep", main, STOPPED)

@@ -9,12 +9,12 @@ import argparse
 from pathlib import Path
 
 from pipeline.runtime import paths
-from pipeline.runtime.stage import say
-from tools.experiments.command import command_parser, run_command, shown
-from tools.experiments.experiment import PARAMS_FILE, Base
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
-from tools.experiments.searchfile import read_search
+from tools.experiments.space import Space
 
 SHOWN = 10
 
@@ -23,12 +23,13 @@ def main() -> int:
     arguments = _parser().parse_args()
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
-    search = read_search(arguments.file, Base(repository.file(commit, PARAMS_FILE) or "{}"))
-    with Runner("tune", search.name, repository, commit, arguments.jobs) as runner:
-        say("tune", f"{search.name}: {search.trials} trials, logs in {shown(runner.logs)}")
+    base = repository.base(commit)
+    space = Space(str(arguments.file), read_file(arguments.file), base)
+    with Runner("tune", space.name, repository, commit, arguments.jobs) as runner:
+        say("tune", f"{space.name}: {space.search.trials} trials, logs in {shown(runner.logs)}")
         from tools.experiments import tuning  # imports Optuna
 
-        study = tuning.tune(search, runner)
+        study = tuning.tune(space, runner)
     ended = [trial for trial in study.trials if trial.value is not None]
     if not ended:
         say("tune", "no trial came to its end; see the logs")
@@ -44,11 +45,11 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("tune", __doc__)
+    parser = command_parser("tools.tune", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/search.yaml, say")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
     return parser
 
 
 if __name__ == "__main__":
-    run_command("tune", main)
+    run_program("tune", main, STOPPED)

@@ -1,9 +1,9 @@
 """MLflow's pages for this repository's runs, on 127.0.0.1 until Ctrl-C (`make ui`)."""
 
-import argparse
 import sys
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.stage import program_parser, run_program
 from pipeline.tracking import store, view
 from pipeline.tracking.sanitize import without_credentials
 from pipeline.tracking.sqlite import StoreError
@@ -14,7 +14,7 @@ PORT = 5000
 
 def main() -> None:
     """Serve until Ctrl-C or SIGTERM, then end the server and its workers."""
-    parser = argparse.ArgumentParser(prog="python -m tools.ui", description=__doc__)
+    parser = program_parser("tools.ui", __doc__)
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     arguments = parser.parse_args()
     uri = store.tracking_uri()
@@ -49,9 +49,4 @@ def _serve(uri: str, port: int, experiment_id: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as problem:
-        sys.exit(f"ui: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program("ui", main)

@@ -9,7 +9,6 @@ what differs. No DVC stage; changes nothing here.
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.git import git
+from pipeline.runtime.stage import run_program
 
 LOCK = Path("dvc.lock")
 
@@ -62,14 +63,11 @@ def differences(here: dict[str, str], again: dict[str, str]) -> list[str]:
 
 def _copy_tracked(copy: Path) -> None:
     """The tracked files as they stand, in a git repository of their own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], check=True, capture_output=True, text=True
-    ).stdout
-    for name in filter(None, listed.split("\0")):
+    for name in filter(None, git(Path.cwd(), "ls-files", "-z").split("\0")):
         if Path(name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(name, copy / name)
-    subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
+    git(copy, "init", "--quiet")
 
 
 def _repro(copy: Path) -> None:
@@ -81,7 +79,4 @@ def _repro(copy: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PipelineError as error:
-        sys.exit(f"verify: {error}")
+    run_program("verify", main)

@@ -21,7 +21,7 @@ def draw_tuning_log(
     from pipeline.figures import style
 
     x = range(len(shown))
-    published = [float(row.published.get("accuracy", "nan")) for row in shown]
+    published = [_or_nan(row.expected.accuracy) for row in shown]
     here = [float(lines[row.name]["accuracy"]) for row in shown]
     trained = [float(lines[row.name]["train_accuracy"] or "nan") for row in shown]
     with style.figure(8, 4.6) as figure:
@@ -55,6 +55,10 @@ def draw_tuning_log(
     with files.atomic(path) as partial:
         partial.write_bytes(drawn)
     return True
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _above(own: Sequence[float], other: Sequence[float]) -> list[bool]:

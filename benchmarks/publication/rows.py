@@ -2,34 +2,14 @@
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tools.experiments.definition import (
-    check_keys,
-    check_known,
-    check_name,
-    check_once,
-    listing,
-    mapping,
-    read_mapping,
-    whole,
-)
-from tools.experiments.experiment import Base, Experiment, with_seeds
+from tools.experiments.experiment import Base, Experiment
+from tools.experiments.fields import check_known
+from tools.experiments.file import Entry, Expected, ExperimentFile, read_file
 
-KEYS = (
-    "name",
-    "source",
-    "data",
-    "overrides",
-    "seeds",
-    "published",
-    "note",
-    "open",
-    "tuning_log",
-)
-PUBLISHED_KEYS = ("accuracy", "seconds", "words", "diagonal")
 PREFIX = "published-"  # of the experiments' names
 CIFAR10 = "cifar10"
 CIFAR10_VARIABLE = "IMAGE_PIPELINE_CIFAR10"
@@ -39,29 +19,25 @@ QUICK = {"dataset": "digits", "image_size": 16, "epochs": 1}
 
 @dataclass(frozen=True)
 class Row:
-    """One row of experiments/published.yaml; `published` has the keys that the source gives."""
+    """One row of the file, with the data that this machine has, and its experiments."""
 
     name: str
-    source: str
     data: str
     overrides: dict[str, Any]
-    seeds: int | None
-    published: dict[str, Any]
-    note: str = ""
-    open: str = ""
-    tuning_log: bool = False
-    experiments: tuple[Experiment, ...] = field(default=(), compare=False)
+    expected: Expected
+    open: str
+    tuning_log: bool
+    experiments: tuple[Experiment, ...]
 
     @property
     def published_words(self) -> str:
         """0.7424, 1,084.9 s; or what the source says in words."""
-        words = []
-        if "accuracy" in self.published:
-            words.append(f"{self.published['accuracy']:.4f}")
-        if "seconds" in self.published:
-            words.append(f"{self.published['seconds']:,.1f} s")
-        if "words" in self.published:
-            words.append(self.published["words"])
+        said = self.expected
+        words = [said.words] if said.words else []
+        if said.seconds is not None:
+            words.insert(0, f"{said.seconds:,.1f} s")
+        if said.accuracy is not None:
+            words.insert(0, f"{said.accuracy:.4f}")
         return ", ".join(words)
 
     @property
@@ -87,14 +63,10 @@ def read_rows(path: Path, base: Base, cifar10: Path | None, quick: bool) -> list
     Raises:
         PipelineError: one line with the file, the row and what is wrong.
     """
-    found = read_mapping(path)
-    check_keys(str(path), found, ("rows",), ("rows",))
-    rows = [
-        _row(path, base, number, entry, cifar10, quick)
-        for number, entry in enumerate(listing(f"{path}: rows", found["rows"]), 1)
-    ]
-    check_once(str(path), [row.name for row in rows], "rows")
-    return rows
+    file = read_file(path)
+    if quick:
+        file = file.model_copy(update={"seeds": None})
+    return [_row(str(path), base, file, entry, cifar10, quick) for entry in file.entries]
 
 
 def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
@@ -107,34 +79,26 @@ def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
     return [row for row in rows if (row.name in only if only else not row.open)]
 
 
-def _row(path: Path, base: Base, number: int, entry: Any, cifar10: Path | None, quick: bool) -> Row:
-    where = f"{path}: row {number}"
-    check_keys(where, mapping(where, entry), KEYS, ("name", "source", "data", "overrides"))
-    name = check_name(where, entry["name"])
-    where = f"{path}: {name}"
-    overrides = dict(mapping(f"{where}: overrides", entry["overrides"]))
-    published = mapping(f"{where}: published", entry.get("published") or {})
-    check_keys(f"{where}: published", published, PUBLISHED_KEYS, ())
-    seeds = entry.get("seeds")
-    if seeds is not None:
-        whole(f"{where}: seeds", seeds, 1)
-    data, opened = str(entry["data"]), str(entry.get("open") or "")
+def _row(
+    where: str, base: Base, file: ExperimentFile, entry: Entry, cifar10: Path | None, quick: bool
+) -> Row:
+    overrides, expected, data = {**file.defaults, **entry.overrides}, entry.expected, entry.data
     if quick:
-        overrides, seeds, data, opened = {**overrides, **QUICK}, None, "digits, 16×16", ""
+        overrides = {**overrides, **QUICK}
+        entry = entry.model_copy(update={"seeds": None})
+        data, expected = "digits, 16×16", expected.model_copy(update={"note": ""})
     elif overrides.get("dataset") == CIFAR10 and cifar10:
-        overrides["dataset"] = str(cifar10.absolute())
+        overrides = {**overrides, "dataset": str(cifar10.absolute())}
         data += f", {_kind(cifar10)}"
+    entry = entry.model_copy(update={"overrides": overrides})
     return Row(
-        name=name,
-        source=str(entry["source"]),
+        name=entry.name,
         data=data,
         overrides=overrides,
-        seeds=seeds,
-        published=published,
-        note="" if quick else str(entry.get("note") or ""),
-        open=opened,
-        tuning_log=bool(entry.get("tuning_log")),
-        experiments=tuple(with_seeds(where, f"{PREFIX}{name}", base, overrides, seeds)),
+        expected=expected,
+        open="" if quick else entry.open,
+        tuning_log=entry.tuning_log,
+        experiments=tuple(file.expanded(where, base, [entry], PREFIX)),
     )
 
 

@@ -1,24 +1,25 @@
 """The table of the published rows: reports/published.csv, and the same to read in .md.
 
-The .csv is the journal too: a row that stands in it with the same command is
-done. It is a fact of the commit that it names; a later one does not undo it.
+What is finished is what DVC knows; the table is a view of it that is committed. A
+line of it with the same command stands where the experiments are not, in a fresh
+clone say: it is a fact of the commit that it names; a later one does not undo it.
 Where the code that decides it has changed since, by its digest, that is said.
 """
 
 import csv
+import math
 import os
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.publication.rows import Row
-from pipeline.runtime import files
+from pipeline.runtime import files, machine
 from tools.experiments.experiment import resolved_parameters
-from tools.experiments.repository import Repository
-from tools.experiments.results import Result, mean_and_spread, report
+from tools.experiments.table import spread_of
+from tools.runs.run import Run
+from tools.runs.spread import spread
 
 COLUMNS = (
     "name",
@@ -79,29 +80,29 @@ def read_done(place: Place, rows: Sequence[Row]) -> dict[str, dict[str, str]]:
     }
 
 
-def line_of(
-    row: Row, results: Sequence[Result], commit: str, repository: Repository, cache: Path
-) -> dict[str, str]:
+def line_of(row: Row, runs: Sequence[Run], commit: str) -> dict[str, str]:
     """The line of a row whose experiments have all finished."""
-    accuracy, spread = mean_and_spread([result.accuracy for result in results])
-    seconds = [result.seconds for result in results if result.seconds is not None]
-    trained = [float(result.history[-1]["accuracy"]) for result in results if result.history]
-    notes = [row.note] if row.note else []
-    if "diagonal" in row.published:
-        diagonal = ", ".join(_diagonal(repository, results[0].revision, cache))
-        published = ", ".join(map(str, row.published["diagonal"]))
-        notes.append(f"the confusion matrix's diagonal: published {published}; here {diagonal}")
+    accuracy, seconds = spread_of(runs, "test_accuracy"), spread_of(runs, "train_seconds")
+    trained = [run.results.history["accuracy"][-1] for run in runs if run.results.history]
+    notes = [row.expected.note] if row.expected.note else []
+    confusion = runs[0].results.confusion
+    if row.expected.diagonal is not None and confusion is not None:
+        published = ", ".join(map(str, row.expected.diagonal))
+        here = ", ".join(map(str, confusion.diagonal()))
+        notes.append(f"the confusion matrix's diagonal: published {published}; here {here}")
+    parameters = row.experiments[0].parameters
     return {
         **_known(row),
-        "accuracy": f"{accuracy:.4f}",
-        "spread": "" if spread is None else f"{spread:.4f}",
-        "seconds": f"{mean_and_spread(seconds)[0]:.1f}" if seconds else "",
-        "train_accuracy": f"{mean_and_spread(trained)[0]:.4f}" if trained else "",
+        "accuracy": f"{accuracy.mean:.4f}",
+        "spread": "" if accuracy.deviation is None else f"{accuracy.deviation:.4f}",
+        "seconds": "" if math.isnan(seconds.mean) else f"{seconds.mean:.1f}",
+        "train_accuracy": f"{spread(trained).mean:.4f}" if trained else "",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(row.experiments[0].parameters["threads"]),
+        "machine": f"{machine.processor()}, {os.cpu_count()} processors, "
+        f"threads: {parameters['threads']}",
         "seeds": " ".join(str(each.parameters["seed"]) for each in row.experiments),
         "commit": commit[:10],
-        "code": results[0].code[:16],
+        "code": runs[0].code[:16],
         "note": "; ".join(notes),
     }
 
@@ -116,7 +117,7 @@ def _known(row: Row) -> dict[str, str]:
     settings = resolved_parameters(row.name, row.experiments[0].parameters)
     return {
         "name": row.name,
-        "source": row.source,
+        "source": row.expected.source,
         "data": row.data,
         "network": settings["model"],
         "dropout": " ".join(f"{rate:g}" for rate in settings["dropout"]),
@@ -132,17 +133,6 @@ def write_table(place: Place, rows: Sequence[Row], lines: Mapping[str, Mapping[s
     ordered = [lines[row.name] for row in rows if row.name in lines]
     files.write_csv(place.csv, COLUMNS, ([line[key] for key in COLUMNS] for line in ordered))
     files.write_text(place.markdown, _markdown(place, ordered))
-
-
-def machine(threads: int) -> str:
-    """The processor's name, how many there are, and how many threads trained."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    except OSError:
-        found = None
-    name = found[1] if found else platform.processor() or platform.machine()
-    return f"{' '.join(name.split())}, {os.cpu_count()} processors, threads: {threads}"
 
 
 def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
@@ -193,8 +183,3 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _diagonal(repository: Repository, revision: str, cache: Path) -> list[str]:
-    text = report(repository, revision, "reports/confusion.csv", cache) or ""
-    return [row[i] for i, row in enumerate(list(csv.reader(text.splitlines()))[1:], 1)]

@@ -4,6 +4,7 @@ Nothing in an archive is trusted: a name that leads out of it, a link that
 does, an encrypted or special file, and a bomb are each refused in one line.
 """
 
+import errno
 import hashlib
 import posixpath
 import re
@@ -17,8 +18,8 @@ from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
 
-from pipeline.datasets.names import decode, is_hidden, is_image, shown
-from pipeline.datasets.tree import LARGEST_FILE, Entry, Readable, Tree
+from pipeline.datasets.names import decode, is_hidden, shown
+from pipeline.datasets.tree import Entry, Readable, Tree, check_image, twice
 from pipeline.errors import PipelineError
 
 # What an archive may unpack to: 100 times its own size, and 1 GiB at the least.
@@ -47,7 +48,8 @@ def damage_in_one_line(title: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:  # a full disk, not a damaged archive
+        # A full disk is no damaged archive; a place before the file's start (EINVAL) is one.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise PipelineError(_damaged(title, error)) from None
     except (
@@ -115,10 +117,9 @@ class Archive(Tree):
         name = self._name(given)
         if name is None:
             return
-        if size >= LARGEST_FILE and is_image(name):
-            raise PipelineError(f"{self.title}: {shown(name)}: over 4 GiB, which is no image")
+        check_image(self.title, name, size)
         if name in self._seen:
-            raise PipelineError(f"{self.title}: {shown(name)} is there twice; keep one of the two")
+            raise twice(self.title, name)
         self._seen.add(name)
         self.files.append(Entry(name, size, place))
 

@@ -4,13 +4,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.datasets.index import Index
-from pipeline.datasets.pixels import Sizes
+from pipeline.datasets.pixels import Indices, Sizes
 from pipeline.datasets.raw import RawDataset
-
-Indices = npt.NDArray[np.int64]
 
 # Lists stop here; the numbers beside them are of all.
 MOST_GROUPS = 100

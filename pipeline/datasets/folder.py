@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline.datasets.names import decode, is_hidden, is_image, shown
-from pipeline.datasets.tree import LARGEST_FILE, Entry, Readable, Tree
+from pipeline.datasets.tree import Entry, Readable, Tree, check_image
 from pipeline.errors import PipelineError
 
 
@@ -70,8 +70,7 @@ class Folder(Tree):
                 if is_image(name):
                     raise PipelineError(f"{self.title}: {shown(name)} is not an ordinary file")
                 continue
-            if status.st_size >= LARGEST_FILE and is_image(name):
-                raise PipelineError(f"{self.title}: {shown(name)}: over 4 GiB, which is no image")
+            check_image(self.title, name, status.st_size)
             self.files.append(Entry(name, status.st_size, place))
             digest.update(f"{name!a} {status.st_size} {status.st_mtime_ns}\n".encode())
         return below

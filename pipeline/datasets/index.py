@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.imagezip import offsets, read_index
-from pipeline.datasets.pixels import ArrayPixels, FilePixels
+from pipeline.datasets.pixels import ArrayPixels, FilePixels, Indices
 from pipeline.datasets.raw import RawDataset
+from pipeline.datasets.shards import header_size, offsets, read_index
 from pipeline.runtime.arrays import load_array
 from pipeline.runtime.paths import PARTS
-
-Indices = npt.NDArray[np.int64]
 
 _PART_CODES = {"": 0} | {part: code for code, part in enumerate(PARTS, 1)}
 
@@ -55,10 +53,11 @@ def _files(folder: Path, size: int | None, channels: int | None) -> Index:
     if size is None:
         raise ValueError("image_size is None for images of many sizes")
     names, parts, sha256 = [], bytearray(), bytearray()
-    labels, sizes = array("q"), array("q")
+    labels, headers, sizes = array("q"), array("q"), array("q")
     for row in read_index(folder / "index.csv"):
         names.append(row.name)
         labels.append(row.label)
+        headers.append(header_size(row.name))
         sizes.append(row.size)
         parts.append(_PART_CODES[row.split])
         sha256 += bytes.fromhex(row.sha256)
@@ -68,15 +67,13 @@ def _files(folder: Path, size: int | None, channels: int | None) -> Index:
         for part, code in _PART_CODES.items()
         if part and (codes == code).any()
     }
-    name_lengths = np.array([len(name.encode()) for name in names], "int64")
     return Index(
         np.array(labels, "int64"),
         published,
         FilePixels(
-            (folder / "images.zip").absolute(),
-            offsets(name_lengths, np.array(sizes, "int64")),
+            folder.absolute(),
+            offsets(np.array(headers, "int64"), np.array(sizes, "int64")),
             np.array(sizes, "int64"),
-            name_lengths,
             (size, size, channels or 3),
         ),
         names,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.datasets.names import IMAGE_ENDINGS, counted, is_image, listed, shown
 from pipeline.datasets.registry import ARCHIVE_ENDINGS
-from pipeline.datasets.tree import Entry, Tree
+from pipeline.datasets.tree import Entry, Tree, twice
 from pipeline.errors import PipelineError
 
 PART_FOLDERS = {
@@ -62,7 +62,7 @@ def arrange(tree: Tree) -> Layout:
         raise PipelineError(_no_images(title, ignored))
     for one, next_one in pairwise(images):
         if one.name == next_one.name:
-            raise PipelineError(f"{title}: {shown(one.name)} is there twice; keep one of the two")
+            raise twice(title, one.name)
     root = _root(images, tree.folders)
     level, parts = _parts(title, images, root)
     found = []

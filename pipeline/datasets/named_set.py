@@ -1,6 +1,5 @@
 """A named data set into data/raw: its files by their digests, made into arrays."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,15 @@ from pipeline.datasets import readers
 from pipeline.datasets.names import counted
 from pipeline.datasets.raw import RawDataset
 from pipeline.datasets.registry import Descriptor
+from pipeline.datasets.work import Report
 from pipeline.runtime import files
 
 
-def write_named(
-    name: str, descriptor: Descriptor, folder: Path, report: Callable[[str], None]
-) -> None:
+def write_named(name: str, descriptor: Descriptor, folder: Path, report: Report) -> None:
     """Write images.npy, labels.npy and dataset.json into `folder`/out.
 
     Args:
         folder: of the running stage; what has been fetched of a file stays in it after a kill.
-        report: gets a line for what the person should know.
 
     Raises:
         PipelineError: a file that no place has, or that is not what it should be.

@@ -63,11 +63,12 @@ def shown(name: str) -> str:
     return text if len(text) <= 120 else f"{text[:50]}…{text[-69:]}"
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """'a, b and c', or 'a, b, c and 7 more'."""
+def listed(names: Sequence[str], most: int = 10, total: int | None = None) -> str:
+    """'a, b and c', or 'a, b, c and 7 more'; `total` counts them where `names` are the first."""
     texts = [shown(name) for name in names[:most]]
-    if len(names) > most:
-        return f"{', '.join(texts)} and {len(names) - most:,} more"
+    rest = (total or len(names)) - len(texts)
+    if rest:
+        return f"{', '.join(texts)} and {rest:,} more"
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 

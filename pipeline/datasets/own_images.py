@@ -1,29 +1,26 @@
 """A folder or archive of a person's own into data/raw: the encoded images as they are."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.datasets import shards
 from pipeline.datasets.folder import Folder
-from pipeline.datasets.imagezip import ImageZipWriter
 from pipeline.datasets.layout import Layout, arrange
 from pipeline.datasets.names import counted, listed
 from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from pipeline.datasets.tree import Tree
+from pipeline.datasets.work import Report
 from pipeline.runtime import files
-
-Report = Callable[[str], None]
 
 
 def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
-    """Write images.zip, index.csv and dataset.json into `folder`/out.
+    """Write the shards of images, index.csv and dataset.json into `folder`/out.
 
     Args:
         name: of the data set; `path` is the folder or archive.
         folder: of the running stage; what is written stays in it after a kill.
-        report: gets a line for what the person should know.
 
     Raises:
         PipelineError: an archive that is refused, or no class folders with images.
@@ -31,9 +28,13 @@ def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
     tree = _open(path, folder)
     layout = arrange(tree)
     _say_layout(path.name, tree, layout, report)
-    out = folder / "out"
+    out, listing = folder / "out", folder / "listing"
+    if not listing.exists() or listing.read_text() != tree.fingerprint:
+        for stale in (out, folder / "records"):
+            files.fresh_folder(stale)
+        files.write_text(listing, tree.fingerprint)
     if not (out / "dataset.json").exists():
-        _copy(tree, layout, folder, out, report)
+        _copy(tree, layout, out, folder / "records", report)
         _describe(name, path, tree, layout, out).write(out)
 
 
@@ -45,35 +46,43 @@ def _open(path: Path, scratch: Path) -> Tree:
     return open_archive(path, scratch)
 
 
-def _copy(tree: Tree, layout: Layout, folder: Path, out: Path, report: Report) -> None:
-    """Write images.zip and index.csv, from where a killed run of the same files stood."""
+def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) -> None:
+    """Write the shards and index.csv, from where a killed run of the same files stood.
+
+    `records` is a folder for the record of each shard.
+    """
     from pipeline.datasets.archive import damage_in_one_line
 
-    listing = folder / "listing"
-    if not listing.exists() or listing.read_text() != tree.fingerprint:
-        files.fresh_folder(out)
-        files.write_text(listing, tree.fingerprint)
-    with ImageZipWriter(out) as writer:
-        if writer.done:
-            report(f"resuming after {counted(writer.done, 'image')}, from a run that was stopped")
-        with tqdm(
-            desc="download",
-            total=len(layout.images),
-            initial=writer.done,
-            unit=" images",
-            mininterval=0.5,
-        ) as bar:
-            for image in layout.images[writer.done :]:
-                with damage_in_one_line(f"{tree.title}: {image.name}"), tree.open(image.entry) as f:
-                    writer.add(image.name, image.label, image.part, f)
-                bar.update()
-        writer.finish()
+    done = sum(1 for record in records.glob("*.csv") for _ in shards.read_index(record))
+    if done:
+        report(f"resuming after {counted(done, 'image')}, from a run that was stopped")
+    written = []
+    with tqdm(
+        desc="download",
+        total=len(layout.images),
+        initial=done,
+        unit=" images",
+        mininterval=0.5,
+    ) as bar:
+        for number, start in enumerate(range(0, len(layout.images), shards.SHARD_IMAGES)):
+            images = layout.images[start : start + shards.SHARD_IMAGES]
+            written.append(records / f"{number:05}.csv")
+            with shards.ShardWriter(out, number, written[-1]) as writer:
+                for image in images[writer.done :]:
+                    with (
+                        damage_in_one_line(f"{tree.title}: {image.name}"),
+                        tree.open(image.entry) as file,
+                    ):
+                        writer.add(image.name, image.label, image.part, file)
+                    bar.update()
+    shards.write_index(out / "index.csv", written)
 
 
 def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> RawDataset:
     # The index holds the SHA-256 of every image, and so stands for them all.
     digest = hashlib.sha256("\n".join(layout.classes).encode())
-    digest.update((out / "index.csv").read_bytes())
+    with (out / "index.csv").open("rb") as index:
+        hashlib.file_digest(index, lambda: digest)
     return RawDataset(
         kind="files",
         name=name,

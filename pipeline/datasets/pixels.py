@@ -1,7 +1,7 @@
 """The pixels of data/raw in the shape that the model takes, any rows in any order."""
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.imagezip import read_image
+from pipeline.datasets.shards import read_images
 from pipeline.runtime.arrays import load_array
 
 Pixels = npt.NDArray[np.uint8]
@@ -81,42 +81,33 @@ class ArrayPixels:
 
 @dataclass(frozen=True)
 class FileTask:
-    path: Path
+    folder: Path
+    rows: list[int]
     offsets: list[int]
     sizes: list[int]
-    name_lengths: list[int]
     shape: tuple[int, int, int]
 
     def run(self) -> tuple[Pixels, Sizes]:
         from pipeline.datasets.decode import UnreadableError, decode
 
-        pixels = np.zeros((len(self.offsets), *self.shape), "uint8")
-        sizes = np.zeros((len(self.offsets), 2), "int32")
-        file = os.open(self.path, os.O_RDONLY)
-        try:
-            places = zip(self.offsets, self.sizes, self.name_lengths, strict=True)
-            for row, place in enumerate(places):
-                try:
-                    data = read_image(file, *place)
-                    pixels[row], sizes[row] = decode(data, self.shape[0], self.shape[2])
-                except UnreadableError:
-                    continue
-        finally:
-            os.close(file)
+        pixels = np.zeros((len(self.rows), *self.shape), "uint8")
+        sizes = np.zeros((len(self.rows), 2), "int32")
+        for number, data in read_images(self.folder, self.rows, self.offsets, self.sizes):
+            with suppress(UnreadableError):
+                pixels[number], sizes[number] = decode(data, self.shape[0], self.shape[2])
         return pixels, sizes
 
 
 @dataclass(frozen=True)
 class FilePixels:
-    """images.zip of a folder or archive of one's own; see `pipeline.datasets.imagezip`.
+    """The shards of a folder or archive of one's own in `folder`; see `pipeline.datasets.shards`.
 
-    `offsets`, `sizes` (in bytes) and `name_lengths` have an element for each image.
+    `offsets` and `sizes` (in bytes) have an element for each image.
     """
 
-    path: Path
+    folder: Path
     offsets: Indices
     sizes: Indices
-    name_lengths: Indices
     shape: tuple[int, int, int]
 
     def tasks(self, rows: Indices) -> Iterator[FileTask]:
@@ -125,14 +116,7 @@ class FilePixels:
         while start < len(rows):
             ends = np.cumsum(self.sizes[rows[start : start + most]])
             count = max(1, int(np.searchsorted(ends, _CHUNK_BYTES, side="right")))
-            chunk = rows[start : start + count]
-            yield FileTask(
-                self.path,
-                self.offsets[chunk].tolist(),
-                self.sizes[chunk].tolist(),
-                self.name_lengths[chunk].tolist(),
-                self.shape,
-            )
+            yield self._task(rows[start : start + count])
             start += count
 
     def is_long(self, rows: Indices) -> bool:
@@ -142,15 +126,17 @@ class FilePixels:
         """Why an image cannot be read."""
         from pipeline.datasets.decode import UnreadableError, decode
 
-        file = os.open(self.path, os.O_RDONLY)
+        offset, size = int(self.offsets[row]), int(self.sizes[row])
+        ((_, data),) = read_images(self.folder, [row], [offset], [size])
         try:
-            place = (int(self.offsets[row]), int(self.sizes[row]), int(self.name_lengths[row]))
-            decode(read_image(file, *place), self.shape[0], self.shape[2])
+            decode(data, self.shape[0], self.shape[2])
         except UnreadableError as error:
             return str(error)
-        finally:
-            os.close(file)
         return "unreadable"
+
+    def _task(self, rows: Indices) -> FileTask:
+        offsets, sizes = self.offsets[rows].tolist(), self.sizes[rows].tolist()
+        return FileTask(self.folder, rows.tolist(), offsets, sizes, self.shape)
 
 
 def _rows_for(shape: tuple[int, int, int]) -> int:

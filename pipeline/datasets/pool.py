@@ -13,16 +13,12 @@ from contextlib import contextmanager
 from typing import Self
 
 from pipeline.datasets.pixels import Pixels, Sizes, Task
-from pipeline.errors import PipelineError
+from pipeline.errors import ProcessKilledError
 
 # A process takes 60 MB, and decoding is soon bound by the disk.
 MOST_PROCESSES = 8
 
 Result = tuple[Pixels, Sizes]
-
-
-class ProcessKilledError(PipelineError):
-    """A process was killed in its work; what is done stays, and the next start goes on."""
 
 
 class Workers:
@@ -33,7 +29,7 @@ class Workers:
     """
 
     def __init__(self, parallel: bool) -> None:
-        self._processes = min(_processors(), MOST_PROCESSES) if parallel else 1
+        self._processes = min(processors(), MOST_PROCESSES) if parallel else 1
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -95,7 +91,7 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(late)
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

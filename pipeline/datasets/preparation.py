@@ -1,11 +1,9 @@
 """From data/raw to data/prepared: the split, the parts' pixels and labels, their description."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.datasets import audit
@@ -13,11 +11,12 @@ from pipeline.datasets import index as indices
 from pipeline.datasets.index import Index
 from pipeline.datasets.labels import one_hot
 from pipeline.datasets.names import counted, listed, shown
-from pipeline.datasets.pixels import FilePixels, Sizes
+from pipeline.datasets.pixels import FilePixels, Indices, Sizes
 from pipeline.datasets.pool import Workers
 from pipeline.datasets.raw import RawDataset
 from pipeline.datasets.split import Wish, split
 from pipeline.datasets.statistics import channel_statistics
+from pipeline.datasets.work import Report
 from pipeline.errors import PipelineError
 from pipeline.parameters.stages import PrepareParameters
 from pipeline.runtime import files, paths
@@ -25,8 +24,7 @@ from pipeline.runtime.arrays import ArrayWriter, load_array, read_in_steps
 
 LABEL_BYTES = 16 << 20
 MOST_NAMED = 10
-Parts = dict[str, npt.NDArray[np.int64]]
-Report = Callable[[str], None]
+Parts = dict[str, Indices]
 
 
 def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report: Report) -> None:
@@ -34,7 +32,6 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
 
     Args:
         folder: of the running stage; after a kill the next run resumes in it.
-        report: gets a line for what the person should know.
 
     Raises:
         PipelineError: too few images in a class, or unreadable ones.
@@ -116,13 +113,11 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
     return sizes
 
 
-def _report_unreadable(
-    index: Index, rows: npt.NDArray[np.int64], wanted: str, report: Report
-) -> None:
+def _report_unreadable(index: Index, rows: Indices, wanted: str, report: Report) -> None:
     """Name the images that cannot be read; stop unless they are to be skipped."""
     named = [f"{name} ({reason})" for name, reason in _reasons(index, rows[:MOST_NAMED].tolist())]
-    rest = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
-    found = f"{counted(len(rows), 'image')} cannot be read: {', '.join(named)}{rest}"
+    names = listed(named, MOST_NAMED, len(rows))
+    found = f"{counted(len(rows), 'image')} cannot be read: {names}"
     if wanted == "error":
         raise PipelineError(f"dataset: {found}; repair or remove them, or set unreadable to skip")
     report(f"{found}; left out")

@@ -27,7 +27,7 @@ class RawDataset(BaseModel):
 
     `kind` arrays: images.npy, uint8 (N, H, W, C), and labels.npy, int64 (N,);
     `parts` has the rows [start, stop) of the published parts, if there are any.
-    `kind` files: images.zip and index.csv (see `pipeline.datasets.imagezip`).
+    `kind` files: shards of images and index.csv (see `pipeline.datasets.shards`).
     `digest` is over the content: equal content, equal digest, wherever it came from.
     """
 

@@ -1,4 +1,4 @@
-"""The named data sets. Each is one small YAML file in stages/datasets/named.
+"""The named data sets. Each is one small YAML file in pipeline/datasets/named.
 
 The file's name is the data set's name, without an ending: DVC's stage
 `download` has the file itself as a dependency (`deps: ['${dataset}']` with
@@ -33,21 +33,22 @@ ARCHIVE_ENDINGS = (
 class SourceFile(BaseModel):
     """One file of a data set: its name and its MD5 (hex).
 
-    `unpacked_sha256` is the digest of the unpacked bytes, for copies that were
-    compressed again (Debian's).
+    `contents` has what it unpacks to, in the order that the reader wants: names, which an
+    archive may have in a folder, and the SHA-256 (hex) of the bytes. By these a copy is
+    known that was packed another way; None where nobody has told us.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     md5: str
-    unpacked_sha256: str | None = None
+    contents: dict[str, str | None]
 
 
 class Descriptor(BaseModel):
     """What is known of a named data set before it is fetched.
 
-    `image_shape` is (height, width, channels); `reader` names the function of
+    `image_shape` is (height, width, channels); `reader` names the module of
     `pipeline.datasets.readers` that makes arrays of the files; `mirrored` says
     whether a mirrored image is still of its class; `mirrors` are base
     addresses that the files' names are joined to; `system_folder` is where the

@@ -4,7 +4,9 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-# A file of this size or more is no image, and would need another form of zip entry.
+from pipeline.datasets.names import is_image, shown
+from pipeline.errors import PipelineError
+
 LARGEST_FILE = 4 << 30
 
 
@@ -14,6 +16,21 @@ class Entry(NamedTuple):
     name: str
     size: int
     place: Any
+
+
+def check_image(title: str, name: str, size: int) -> None:
+    """Refuse a file that is called an image, and is too large for one or breaks every table."""
+    if not is_image(name):
+        return
+    if size >= LARGEST_FILE:
+        raise PipelineError(f"{title}: {shown(name)}: over 4 GiB, which is no image")
+    if "\r" in name:
+        raise PipelineError(f"{title}: {shown(name)}: a carriage return in its name; rename it")
+
+
+def twice(title: str, name: str) -> PipelineError:
+    """Why a name that two files have is refused."""
+    return PipelineError(f"{title}: {shown(name)} is there twice; keep one of the two")
 
 
 class Readable(Protocol):

@@ -1,15 +1,17 @@
 """The folder in which a stage builds its out: kept after a kill, handed over when complete."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets.pool import ProcessKilledError
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, ProcessKilledError
 from pipeline.runtime import files, resume
 from pipeline.runtime.locks import WAITING, one_at_a_time
+
+# Gets a line for what the person should know.
+Report = Callable[[str], None]
 
 
 @contextmanager

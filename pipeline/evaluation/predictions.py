@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.networks.build import chain, single_view
+from pipeline.networks.building import single_view
 from pipeline.networks.predicting import predict
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import ArrayWriter, load_array
@@ -32,8 +33,8 @@ def predict_test(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
     if kept is None or single_view(model) is not model:
         return _in_chunks(model, images, folder)
     maps_file, layer = kept
-    above = [of_model.name for of_model in model.layers].index(layer) + 1
-    of_maps = _in_chunks(chain(model, above), load_array(maps_file), folder)
+    head = keras.Model(model.get_layer(layer).output, model.output)
+    of_maps = _in_chunks(head, load_array(maps_file), folder)
     of_pixels = predict(model, images[:CHECKED])
     difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
     if difference > TOLERANCE:

@@ -24,13 +24,6 @@ class Scores:
     predicted: np.ndarray
 
 
-def both_columns(probabilities: np.ndarray) -> np.ndarray:
-    """(n, 1) probabilities of class 1 as (n, 2); those of more classes as they are."""
-    if probabilities.shape[1] == 1:
-        return np.concatenate([1 - probabilities, probabilities], axis=1)
-    return probabilities
-
-
 def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
     """Score the predictions of a test part.
 

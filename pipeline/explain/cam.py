@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from pipeline import backend
-from pipeline.explain.maps import last_convolution
-from pipeline.networks.build import chain
+from pipeline.explain.maps import last_maps
+from pipeline.networks import graph
 
 BATCH = 16  # images at once: VGG16's maps of 16 images take a few hundred MB
 
@@ -25,8 +25,7 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
     the surest.
 
     Args:
-        model: a plain chain of layers that takes raw pixels; with one sigmoid
-            unit the predicted class is 1 above 0.5, else 0.
+        model: takes raw pixels; with one sigmoid unit the predicted class is 1 above 0.5, else 0.
         images: (n, H, W, C) uint8.
 
     Returns:
@@ -34,13 +33,14 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
         the class, and for a model without convolutions.
     """
     heat = np.zeros(images.shape[:3], np.float32)
-    position = last_convolution(model)
-    if position is None or not len(images):
+    last = last_maps(model)
+    if last is None or not len(images):
         return heat
-    base = chain(model, 1, position + 1)
-    head = _Scores(model, position + 1)
+    tensors = graph.outputs(model)
+    maps_of = keras.Model(model.input, tensors[last.name])
+    head = _Scores(model, tensors[last.name])
     for start in range(0, len(images), BATCH):
-        maps = base(np.ascontiguousarray(images[start : start + BATCH]), training=False)
+        maps = maps_of(np.ascontiguousarray(images[start : start + BATCH]), training=False)
         heat[start : start + BATCH] = _heat(maps, head, images.shape[1:3])
     return heat
 
@@ -48,9 +48,11 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> np.ndarray:
 class _Scores:
     """The layers above the maps: their scores of the classes, before softmax or sigmoid."""
 
-    def __init__(self, model: keras.Model, start: int) -> None:
+    def __init__(self, model: keras.Model, maps: Any) -> None:
         self.output = model.layers[-1]
-        self.below = chain(model, start, -1) if start < len(model.layers) - 1 else None
+        (node,) = model._nodes_by_depth[0]
+        (scored,) = node.input_tensors
+        self.below = None if scored is maps else keras.Model(maps, scored)
 
     def __call__(self, maps: Any) -> Any:
         """(n, h, w, c) maps to (n, classes) float32 scores, also for one sigmoid unit."""

@@ -9,7 +9,7 @@ from pipeline.errors import PipelineError
 from pipeline.explain.cam import grad_cam
 from pipeline.explain.maps import activations
 from pipeline.explain.mistakes import worst_mistakes
-from pipeline.networks.build import single_view
+from pipeline.networks.building import single_view
 from pipeline.networks.table import layer_rows
 from pipeline.runtime import files
 

@@ -1,45 +1,68 @@
 """The feature maps that a network makes of one image."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.networks import graph
+from pipeline.networks.layers import Maxout
+
+# What counts with the convolution that it follows, as a built-in relu does.
+_FOLLOWERS = (
+    keras.layers.BatchNormalization,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    Maxout,
+)
 
 
-def map_layers(model: keras.Model) -> list[tuple[str, int]]:
-    """The convolution and pooling layers, in order: (name, position of the maps).
+def map_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
+    """The convolution and pooling layers, in order: the name, and the layer whose output counts.
 
-    The position in `model.layers` is that of the layer whose output counts. A
-    convolution with its pooling, normalisation or activation in layers of their
-    own, which `pipeline.networks.build` names after it (`conv_1_pool`,
-    `conv_1_leaky_relu`), counts with those, as one with a built-in relu does.
+    A convolution counts with the normalisation and the activation that follow it as
+    layers of their own, and with the pooling that is named after it (`conv_1_pool`).
     """
-    found: list[tuple[str, int]] = []
-    for position, layer in enumerate(model.layers):
-        counted = found and position <= found[-1][1]
-        if counted or not (_is_convolution(layer) or _is_pooling(layer)):
+    found: list[tuple[str, keras.layers.Layer]] = []
+    counted: set[str] = set()
+    for layer in model.layers:
+        if layer.name in counted or not (_is_convolution(layer) or _is_pooling(layer)):
             continue
-        last = position
-        while last + 1 < len(model.layers) and model.layers[last + 1].name.startswith(
-            f"{layer.name}_"
+        last = layer
+        while (follower := _only_reader(model, last)) is not None and (
+            isinstance(follower, _FOLLOWERS) or follower.name.startswith(f"{layer.name}_")
         ):
-            last += 1
+            last = follower
+            counted.add(last.name)
         found.append((layer.name, last))
     return found
 
 
-def last_convolution(model: keras.Model) -> int | None:
-    """The position of the last convolution's maps in `model.layers`; None without one."""
+def last_maps(model: keras.Model) -> keras.layers.Layer | None:
+    """The layer whose maps everything above the convolutions reads; None without convolutions.
+
+    That of the last convolution; where it stands in a branch, the one at which the
+    branches have met again.
+    """
     convolutions = {layer.name for layer in model.layers if _is_convolution(layer)}
-    positions = [position for name, position in map_layers(model) if name in convolutions]
-    return positions[-1] if positions else None
+    found = [layer for name, layer in map_layers(model) if name in convolutions]
+    if not found:
+        return None
+    divided = set(graph.cuts(model))
+    names = [layer.name for layer in model.layers]
+    last = names.index(found[-1].name)
+    above = [each for each in model.layers[last:] if each.name in divided and _gives_maps(each)]
+    below = [each for each in model.layers[:last] if each.name in divided and _gives_maps(each)]
+    return above[0] if above else below[-1] if below else None
 
 
 def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[str, np.ndarray]:
     """The outputs of the first `count` convolution and pooling layers for one image.
 
     Args:
-        model: a plain chain of layers that takes raw pixels.
+        model: takes raw pixels.
         image: (H, W, C) uint8.
         count: how many layers at most.
 
@@ -57,14 +80,25 @@ def activations(model: keras.Model, image: np.ndarray, count: int = 8) -> dict[s
     chosen = map_layers(model)[:count]
     if not chosen:
         return {}
-    wanted = {position: name for name, position in chosen}
-    values, maps = keras.ops.convert_to_tensor(image[np.newaxis]), {}
-    for position, layer in enumerate(model.layers[: max(wanted) + 1]):
-        values = layer(values, training=False) if position else values
-        if position in wanted:
-            found = keras.ops.cast(values[0], "float32")
-            maps[wanted[position]] = keras.ops.convert_to_numpy(found)
-    return maps
+    tensors = graph.outputs(model)
+    part = keras.Model(model.input, {name: tensors[layer.name] for name, layer in chosen})
+    values = part(keras.ops.convert_to_tensor(image[np.newaxis]), training=False)
+    return {
+        name: keras.ops.convert_to_numpy(keras.ops.cast(values[name][0], "float32"))
+        for name, _ in chosen
+    }
+
+
+def _only_reader(model: keras.Model, layer: keras.layers.Layer) -> Any:
+    """The one layer that reads another's output in this model; None for several, or the last."""
+    wanted = id(graph.outputs(model)[layer.name])
+    readers = [
+        node.operation
+        for nodes in model._nodes_by_depth.values()
+        for node in nodes
+        if any(id(tensor) == wanted for tensor in node.input_tensors)
+    ]
+    return readers[0] if len(readers) == 1 else None
 
 
 def _is_convolution(layer: keras.layers.Layer) -> bool:

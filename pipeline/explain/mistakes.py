@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from pipeline.networks.predicting import both_columns
+
 
 def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, count: int) -> np.ndarray:
     """The positions of wrong predictions, most confident first.
@@ -15,7 +17,7 @@ def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray, count: int) ->
     Returns:
         (at most count,) int64 positions; equally confident ones in order.
     """
-    both = two_columns(probabilities)
+    both = both_columns(probabilities)
     predictions = predicted_classes(probabilities)
     wrong = np.flatnonzero(predictions != labels)
     confidence = both[wrong, predictions[wrong]]
@@ -27,10 +29,3 @@ def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     if probabilities.shape[1] == 1:
         return (probabilities[:, 0] > 0.5).astype(np.int64)
     return probabilities.argmax(axis=1)
-
-
-def two_columns(probabilities: np.ndarray) -> np.ndarray:
-    """(n, 1) probabilities of class 1 to (n, 2); others as they are."""
-    if probabilities.shape[1] > 1:
-        return probabilities
-    return np.concatenate([1 - probabilities, probabilities], axis=1)

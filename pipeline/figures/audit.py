@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.datasets.names import counted
+
 _NAMED = 5  # files that a sentence names
 
 
@@ -13,7 +15,7 @@ def warnings(audit: Mapping[str, Any] | None) -> list[str]:
     leakage = audit["leakage"]
     first = " and ".join(f"{image['name']} ({image['part']})" for image in leakage["names"][0][:4])
     return [
-        f"{leakage['images']:,} files in {_count(leakage['groups'], 'group')} have the same bytes "
+        f"{leakage['images']:,} files in {counted(leakage['groups'], 'group')} have the same bytes "
         f"as one in another part, so the scores are too good: the first are {first}."
     ]
 
@@ -27,7 +29,7 @@ def sentences(audit: Mapping[str, Any] | None) -> list[str]:
     if unreadable["count"]:
         named = [f"{image['name']} ({image['reason']})" for image in unreadable["images"]]
         said.append(
-            f"{_count(unreadable['count'], 'image')} could not be read: "
+            f"{counted(unreadable['count'], 'image')} could not be read: "
             f"{_listed(named, unreadable['count'])}."
         )
     else:
@@ -36,7 +38,7 @@ def sentences(audit: Mapping[str, Any] | None) -> list[str]:
     if duplicates["groups"]:
         groups = [" = ".join(names) for names in duplicates["names"]]
         said.append(
-            f"{duplicates['images']:,} files in {_count(duplicates['groups'], 'group')} have the "
+            f"{duplicates['images']:,} files in {counted(duplicates['groups'], 'group')} have the "
             f"same bytes: {_listed(groups, duplicates['groups'])}."
         )
     else:
@@ -70,7 +72,3 @@ def _listed(names: Sequence[str], total: int | None = None) -> str:
     shown = ", ".join(names[:_NAMED])
     rest = (total or len(names)) - len(names[:_NAMED])
     return f"{shown} and {rest:,} more" if total and rest else shown
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

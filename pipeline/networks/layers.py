@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.networks.architecture import MAXOUT_PIECES
+MAXOUT_PIECES = 2
 
 # ImageNet's means in the order blue, green, red, as VGG16 was trained with them.
 IMAGENET_BGR_MEANS = (103.939, 116.779, 123.68)
@@ -50,6 +50,24 @@ class PaddedMaxPooling2D(keras.layers.Layer):
         assert height is not None
         assert width is not None
         return (batch, (height + 2) // 2, (width + 2) // 2, channels)
+
+
+@keras.saving.register_keras_serializable(package="stages")
+class MoreChannels(keras.layers.Layer):
+    """(n, h, w, c) to (n, h, w, channels): zeros in the channels that are new."""
+
+    def __init__(self, channels: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.channels = channels
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, self.channels - inputs.shape[3]]])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "channels": self.channels}
 
 
 @keras.saving.register_keras_serializable(package="stages")

@@ -20,3 +20,10 @@ def predict(model: Any, inputs: np.ndarray, batch_size: int = EVALUATION_BATCH) 
     starts = range(0, len(inputs), batch_size)
     outputs = [model.predict_on_batch(np.asarray(inputs[i : i + batch_size])) for i in starts]
     return np.concatenate(outputs).astype("float32", copy=False)
+
+
+def both_columns(probabilities: np.ndarray) -> np.ndarray:
+    """(n, 1) probabilities of class 1 as (n, 2); those of more classes as they are."""
+    if probabilities.shape[1] == 1:
+        return np.concatenate([1 - probabilities, probabilities], axis=1)
+    return probabilities

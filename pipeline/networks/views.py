@@ -3,7 +3,7 @@
 The two layers are inside the saved model, the first before the normalisation
 and the second after the output, so that a prediction is the same wherever the
 model is loaded. Between them the batch is larger; what is trained is the part
-between (`pipeline.networks.build.single_view`), which sees each image once.
+between (`pipeline.networks.building.single_view`), which sees each image once.
 """
 
 from typing import Any

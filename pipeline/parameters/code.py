@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets import registry
-from pipeline.networks.presets import PRESETS
+from pipeline.networks import registry as networks
 from pipeline.parameters.stages import STAGES
 from pipeline.runtime import source
 
-# Two registries: of their entries the one that a run has chosen counts, and no other.
-NETWORKS = "pipeline.networks.presets"  # its entries are values
-READERS = "pipeline.datasets.readers"  # its entries are modules
+# Two registries: of their modules those that a run has chosen count, and no others.
+NETWORKS = "pipeline.networks.zoo"
+READERS = "pipeline.datasets.readers"
 
 
 def stage_code(values: Mapping[str, Any], root: Path = source.ROOT) -> dict[str, str]:
@@ -33,13 +33,15 @@ def entry_code(
 ) -> dict[str, str]:
     """The same for a network and a reader of a named data set, each by its name."""
     left_out = tuple(left_out)
+    network = networks.find(model).module
     digests = {}
     for stage in STAGES:
-        program, entries = f"stages.{stage.stage()}", []
-        modules = source.closure(program, root=root, left_out=left_out)
-        if modules.pop(NETWORKS, None):
-            entries.append(repr(PRESETS[model]))
-        if READERS in modules and reader:
-            modules |= source.closure(f"{READERS}.{reader}", root=root, left_out=left_out)
-        digests[stage.stage()] = source.digest(modules, *entries)
+        modules = source.closure(f"stages.{stage.stage()}", root=root, left_out=left_out)
+        for registered, chosen in (
+            (NETWORKS, network),
+            (READERS, reader and f"{READERS}.{reader}"),
+        ):
+            if registered in modules and chosen:
+                modules |= source.closure(chosen, root=root, left_out=left_out)
+        digests[stage.stage()] = source.digest(modules)
     return digests

@@ -6,10 +6,9 @@ from typing import Any
 
 from pipeline import backend
 from pipeline.datasets import registry
-from pipeline.errors import PipelineError, did_you_mean
-from pipeline.networks.architecture import Whitening
-from pipeline.networks.presets import PRESETS, Preset
-from pipeline.networks.tracing import dropout_rates, smallest_size
+from pipeline.errors import PipelineError
+from pipeline.networks import registry as networks
+from pipeline.networks.registry import Network
 from pipeline.parameters.schema import Parameters
 from pipeline.parameters.stages import (
     STAGES,
@@ -27,6 +26,7 @@ PUBLISHED = (
     "label_smoothing",
     "learning_rate",
     "learning_rate_schedule",
+    "momentum",
     "normalization",
     "optimizer",
     "test_time_views",
@@ -45,32 +45,26 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
         PipelineError: an unknown model or data set, a backend that is not
             installed, or a combination that makes no sense.
     """
-    if parameters.model not in PRESETS:
-        raise PipelineError(
-            f"model: {parameters.model}: unknown model{did_you_mean(parameters.model, PRESETS)}"
-        )
-    preset = PRESETS[parameters.model]
+    network = networks.find(parameters.model)
     source = registry.find(parameters.dataset)
     values = parameters.model_dump()
-    published = preset.published
+    published = network.published
     for key in PUBLISHED:
         if values[key] is None:
             values[key] = getattr(published, key)
-    if isinstance(values["augmentation"], bool):
-        values["augmentation"] = "affine" if values["augmentation"] else "none"
-    values["dropout"] = _dropout(parameters, preset, values["augmentation"])
-    values["pretrained_weights"] = _pretrained_weights(parameters, preset)
-    values |= _fine_tuning(parameters, preset)
-    values |= _input(parameters, preset, source)
+    values["dropout"] = _dropout(parameters, network, _changes_images(values))
+    values["pretrained_weights"] = _pretrained_weights(parameters, network)
+    values |= _fine_tuning(parameters, network)
+    values |= _input(parameters, network, source)
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
-    _check_training(parameters, values, source)
+    _check_training(parameters, network, values, source)
     return values
 
 
 def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters]:
     """The resolved parameters as each stage's own part, with the stage's digest of `code`."""
-    frozen_base = values["pretrained_weights"] is not None and values["augmentation"] == "none"
+    frozen_base = values["pretrained_weights"] is not None and not _changes_images(values)
     cuts = []
     for stage in STAGES:
         own = {key: values[key] for key in stage.model_fields if key != "code"}
@@ -82,28 +76,29 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
     return cuts
 
 
-def _dropout(parameters: Parameters, preset: Preset, augmentation: str) -> list[float]:
-    rates = dropout_rates(preset.network)
-    if augmentation != "none" and preset.augmented_dropout is not None:
-        rates = list(preset.augmented_dropout)
+def _changes_images(values: Mapping[str, Any]) -> bool:
+    """Whether training sees other images than those of data/prepared."""
+    return values["augmentation"] != "none" or bool(values["mixup"] or values["cutmix"])
+
+
+def _dropout(parameters: Parameters, network: Network, augmented: bool) -> list[float]:
+    rates = list(network.dropout)
+    if augmented and network.augmented_dropout is not None:
+        rates = list(network.augmented_dropout)
     given = parameters.dropout
     if given is None:
         return rates
     if not rates:
         raise PipelineError(f"dropout: {parameters.model} has no place for dropout; leave it null")
     if isinstance(given, list):
-        if len(given) != len(rates):
-            raise PipelineError(
-                f"dropout: {len(given)} rates for {parameters.model}, which has "
-                f"{len(rates)} place{'s' * (len(rates) != 1)} (published: {rates})"
-            )
+        networks.check_dropout(network, given)
         return given
     return [*rates[:-1], given]
 
 
-def _pretrained_weights(parameters: Parameters, preset: Preset) -> str | None:
+def _pretrained_weights(parameters: Parameters, network: Network) -> str | None:
     given = parameters.pretrained_weights
-    if not preset.base or given == "none":
+    if not network.base or given == "none":
         return None
     if given == "imagenet":
         return given
@@ -116,70 +111,69 @@ def _pretrained_weights(parameters: Parameters, preset: Preset) -> str | None:
     return given
 
 
-def _fine_tuning(parameters: Parameters, preset: Preset) -> dict[str, Any]:
+def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
     keys = ("fine_tune_from", "fine_tune_epochs", "fine_tune_learning_rate")
     given = [key for key in keys if getattr(parameters, key) is not None]
     if not given:
         return dict.fromkeys(keys)
-    if not preset.base:
+    if not network.base:
         raise PipelineError(
             f"{given[0]}: {parameters.model} has no pretrained base to fine-tune; leave it null"
         )
     start = parameters.fine_tune_from
-    known = [str(layer.name) for layer in preset.base]
     if start is None:
         raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
+    from pipeline.networks.graph import base_layer_names  # Keras: seconds, for this alone
+
+    known = base_layer_names(network)
     if start not in known:
         raise PipelineError(f"fine_tune_from: {start}: unknown layer; known: {', '.join(known)}")
     if parameters.pretrained_weights == "none":
         raise PipelineError("fine_tune_from: nothing to fine-tune with pretrained_weights: none")
     return {
         "fine_tune_from": start,
-        "fine_tune_epochs": parameters.fine_tune_epochs or preset.fine_tune_epochs,
+        "fine_tune_epochs": parameters.fine_tune_epochs or network.base.fine_tune_epochs,
         "fine_tune_learning_rate": parameters.fine_tune_learning_rate
-        or preset.fine_tune_learning_rate,
+        or network.base.fine_tune_learning_rate,
     }
 
 
 def _input(
-    parameters: Parameters, preset: Preset, source: registry.DataSource
+    parameters: Parameters, network: Network, source: registry.DataSource
 ) -> dict[str, int | None]:
     size: int | None = parameters.image_size
     channels: int | None = parameters.channels
-    if size is None and (source.descriptor is None or preset.published.resizes):
-        size = preset.published.image_size
-    if preset.channels is not None:
-        if channels not in (None, preset.channels):
+    if size is None and (source.descriptor is None or network.published.resizes):
+        size = network.published.image_size
+    if network.channels is not None:
+        if channels not in (None, network.channels):
             raise PipelineError(
-                f"channels: {parameters.model} takes {preset.channels} channels, not {channels}"
+                f"channels: {parameters.model} takes {network.channels} channels, not {channels}"
             )
-        channels = preset.channels
+        channels = network.channels
     if channels is None and source.descriptor is None:
         channels = 3
     own = source.descriptor.image_shape if source.descriptor else (0, 0, 0)
     shape = (size or own[0], size or own[1], channels or own[2])
-    smallest = max(preset.smallest_image, smallest_size(preset.base + preset.network))
-    if min(shape[:2]) < smallest:
-        raise PipelineError(
-            f"image_size: {shape[0]}×{shape[1]} pixels are too few for {parameters.model}, "
-            f"which needs {smallest}×{smallest}; set image_size to {smallest} or more"
-        )
+    networks.check_input(network, *shape[:2])
     return {"image_size": size, "channels": channels}
 
 
 def _check_training(
-    parameters: Parameters, values: dict[str, Any], source: registry.DataSource
+    parameters: Parameters, network: Network, values: dict[str, Any], source: registry.DataSource
 ) -> None:
-    if values["normalization"] == "imagenet" and not PRESETS[parameters.model].base:
+    if values["normalization"] == "imagenet" and not network.base:
         raise PipelineError(
             f"normalization: imagenet goes with a pretrained base, which {parameters.model} "
             "has not; use minmax or standard"
         )
-    if values["activation"] == "maxout" and _has_whitening(parameters.model):
-        raise PipelineError(
-            f"activation: maxout needs filters in pairs, and the first of {parameters.model} are "
-            "given by the data; choose another activation"
-        )
+    networks.check_activation(network, values["activation"])
+    if values["optimizer"] not in ("sgd", "rmsprop"):
+        if parameters.momentum:
+            raise PipelineError(
+                f"momentum: goes with sgd and rmsprop, not {values['optimizer']}; leave it null"
+            )
+        values["momentum"] = 0.0
     if values["optimizer"] == "muon" and values["fine_tune_from"]:
         raise PipelineError(
             "optimizer: muon gives kernels a length of its own, which would undo the pretrained "
@@ -196,7 +190,3 @@ def _check_training(
         raise PipelineError(
             f"{watched[0]}: needs a validation part; set validation_fraction above 0"
         )
-
-
-def _has_whitening(model: str) -> bool:
-    return any(isinstance(layer, Whitening) for layer in PRESETS[model].network)

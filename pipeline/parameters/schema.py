@@ -1,16 +1,21 @@
 """What params.yaml may hold: a type, a range and a default meaning for every key."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
+
+from pipeline import backend
+from pipeline.errors import did_you_mean
+from pipeline.parameters.checked import Checked
 
 Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
 Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 Backend = Literal["tensorflow", "jax", "torch"]
-DType = Literal["float32", "mixed_bfloat16"]
+DType = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+AUGMENTATIONS = ("affine", "translate", "random_resized_crop", "random_erasing")
 
 
 def _number(value: Any) -> Any:
@@ -35,10 +40,11 @@ Count = Annotated[Whole, Field(ge=1)]
 Seed = Annotated[Whole, Field(ge=0, le=2**32 - 1)]
 
 
-class Parameters(BaseModel):
+class Parameters(Checked):
     """params.yaml as written; None stands for 'as published' (see `resolve`)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    unknown: ClassVar[str] = "unknown parameter"
+    missing: ClassVar[str] = "missing; null stands for 'as published'"
 
     dataset: str
     image_size: Annotated[Count, Field(le=1024)] | None
@@ -57,10 +63,13 @@ class Parameters(BaseModel):
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 
-    augmentation: bool | Literal["translate"] | None
+    augmentation: str | None
+    mixup: Annotated[Number, Field(ge=0, le=100)]
+    cutmix: Annotated[Number, Field(ge=0, le=100)]
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None
+    momentum: Rate | None
     learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
     learning_rate_schedule: Schedule | None
     weight_decay: Annotated[Number, Field(ge=0, le=100)] | None
@@ -68,6 +77,7 @@ class Parameters(BaseModel):
     label_smoothing: Rate | None
     early_stopping: Count | None
     best_weights: bool
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
     seed: Seed
@@ -95,9 +105,25 @@ class Parameters(BaseModel):
     @field_validator("dtype", mode="before")
     @classmethod
     def _dtype(cls, value: Any) -> Any:
-        if value == "mixed_float16":
+        if value == "mixed_float16" and not backend.has_nvidia():
             raise ValueError(
-                "mixed_float16 has no fast kernels on a CPU and loses small gradients; "
-                "use mixed_bfloat16"
+                "mixed_float16 has no fast kernels on a CPU, and there is no driver of an NVIDIA "
+                "GPU here; use mixed_bfloat16"
             )
+        return value
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _augmentation(cls, value: Any) -> Any:
+        """Words joined by +; true is another name of affine, false one of none."""
+        if isinstance(value, bool):
+            return "affine" if value else "none"
+        if value is None or value == "none":
+            return value
+        words = str(value).split("+")
+        for word in words:
+            if word not in AUGMENTATIONS:
+                raise ValueError(f"{word}: unknown{did_you_mean(word, ('none', *AUGMENTATIONS))}")
+            if words.count(word) > 1:
+                raise ValueError(f"{word} stands twice; keep one of the two")
         return value

@@ -82,9 +82,12 @@ class TrainParameters(StageParameters):
     fine_tune_epochs: int | None
     fine_tune_learning_rate: float | None
     augmentation: str
+    mixup: float
+    cutmix: float
     epochs: int
     batch_size: int
     optimizer: str
+    momentum: float
     learning_rate: float
     learning_rate_schedule: str
     weight_decay: float
@@ -92,6 +95,7 @@ class TrainParameters(StageParameters):
     label_smoothing: float
     early_stopping: int | None
     best_weights: bool
+    ema: float | None
     class_weights: bool
     test_time_views: int
     seed: int

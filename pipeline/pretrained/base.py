@@ -1,35 +1,36 @@
 """The 26 arrays of VGG16's convolutional base: their names, shapes and digest."""
 
 import hashlib
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import PipelineError
-from pipeline.networks.architecture import Conv, Shape
-from pipeline.networks.presets import PRESETS
-from pipeline.networks.tracing import trace
 
+Shape = tuple[int, ...]
 # Arrays under the names of `shapes`, in layer order, float32.
 Arrays = dict[str, npt.NDArray[np.float32]]
 
 
+@cache
 def shapes() -> dict[str, Shape]:
     """The arrays' shapes in layer order: block1_conv1_kernel, block1_conv1_bias …
 
     A kernel is (height, width, channels in, channels out), a bias (channels out,).
     """
-    preset = PRESETS["vgg16"]
-    channels = preset.channels or 3
-    size = preset.smallest_image
-    result: dict[str, Shape] = {}
-    for traced in trace(preset.base, (size, size, channels)):
-        layer = traced.layer
-        if isinstance(layer, Conv):
-            result[f"{layer.name}_kernel"] = (layer.kernel, layer.kernel, channels, layer.filters)
-            result[f"{layer.name}_bias"] = (layer.filters,)
-            channels = layer.filters
-    return result
+    from pipeline.networks import graph, registry
+    from pipeline.networks.building import build
+
+    found = registry.find("vgg16")
+    assert found.base is not None
+    size = found.smallest_image
+    model = build(found.name, (size, size, found.channels or 3), 2)
+    return {
+        f"{layer.name}_{weight.name}": tuple(weight.shape)
+        for layer in graph.base_layers(model, found.base.end)
+        for weight in layer.weights
+    }
 
 
 def layer_names() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pipeline.parameters.stages import FeaturesParameters
-from pipeline.pretrained import frozen
+from pipeline.pretrained.frozen import FrozenBase, batch_size
 from pipeline.runtime import paths
 from pipeline.runtime.arrays import ArrayWriter, load_array
 from pipeline.runtime.stage import say
@@ -22,26 +22,31 @@ BELOW_BUDGET = 8 << 30
 FLOAT32_BYTES = 4
 
 
+def base_of(parameters: FeaturesParameters, dataset: dict[str, Any]) -> FrozenBase:
+    """The base that the parameters ask for, for the images of data/prepared."""
+    height, width, channels = dataset["image_shape"]
+    shape = (height, width, channels)
+    return FrozenBase(str(parameters.model), shape, dataset["normalization"], paths.WEIGHTS)
+
+
 def plan(
-    parameters: FeaturesParameters, dataset: dict[str, Any]
+    parameters: FeaturesParameters, dataset: dict[str, Any], base: FrozenBase
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     """What is kept of each part ({"maps": layer, "below": layer}), and features.json."""
-    name, start = str(parameters.model), parameters.fine_tune_from
-    shape = tuple(dataset["image_shape"])
-    last = frozen.last_layer(name)
+    start, last = parameters.fine_tune_from, base.end
     record: dict[str, Any] = {
-        "model": name,
+        "model": parameters.model,
         "dtype": parameters.dtype,
-        "maps": {"layer": last, "shape": list(frozen.output_shape(name, last, shape))},
+        "maps": {"layer": last, "shape": list(base.output_shape(last))},
         "below": None,
     }
     if start is None:
         return {part: {"maps": last} for part in paths.PARTS}, record
     kept = {"train": {"maps": last}, "validation": {"maps": last}, "test": {}}
-    below = frozen.layer_below(name, start)
+    below = base.below(start)
     if below is None:
         return kept, record | {"why": f"{start} reads the pixels"}
-    maps = frozen.output_shape(name, below, shape)
+    maps = base.output_shape(below)
     size = FLOAT32_BYTES * prod(maps) * sum(map(sum, dataset["counts"].values()))
     if size > BELOW_BUDGET:
         why = f"{size:,} bytes of {below} are more than the budget of {BELOW_BUDGET:,}"
@@ -53,31 +58,26 @@ def plan(
 
 
 def compute(
-    name: str, dataset: dict[str, Any], kept: dict[str, dict[str, str]], folder: Path
+    base: FrozenBase, dataset: dict[str, Any], kept: dict[str, dict[str, str]], folder: Path
 ) -> None:
     """Write {part}_{kind}.npy into `folder`, resuming after what is there already."""
-    shape = tuple(dataset["image_shape"])
-    batch = frozen.batch_size(shape)
+    batch = batch_size(tuple(dataset["image_shape"]))
     parts = {part: load_array(paths.PREPARED / f"{part}_images.npy") for part in kept if kept[part]}
-
-    @cache
-    def base(*layers: str) -> Any:
-        return frozen.frozen_base(name, shape, dataset["normalization"], paths.WEIGHTS, layers)
-
+    maps_of = cache(lambda *layers: base.maps(layers))
     total = sum(map(len, parts.values()))
     with tqdm(desc="features", total=total, unit=" images", mininterval=0.5) as bar:
         for part, images in parts.items():
             with ExitStack() as stack:
                 writers = []
                 for kind, layer in kept[part].items():
-                    rows = (len(images), *frozen.output_shape(name, layer, shape))
+                    rows = (len(images), *base.output_shape(layer))
                     writer = ArrayWriter(folder / f"{part}_{kind}.npy", rows, "float32")
                     writers.append(stack.enter_context(writer))
                 start = _start(part, writers, batch)
                 bar.update(start)
                 for first in range(start, len(images), batch):
                     pixels = images[first : first + batch]
-                    maps = base(*kept[part].values()).predict_on_batch(pixels)
+                    maps = maps_of(*kept[part].values()).predict_on_batch(pixels)
                     _append(writers, maps if isinstance(maps, list) else [maps])
                     bar.update(len(pixels))
 

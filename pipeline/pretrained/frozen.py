@@ -1,16 +1,17 @@
 """The frozen base as a model of its own: from raw pixels to maps."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from pathlib import Path
 
 import keras
 
-from pipeline.networks.architecture import Shape
-from pipeline.networks.build import Normalization, build_model
-from pipeline.networks.presets import PRESETS
-from pipeline.networks.tracing import trace
+from pipeline.networks import graph, registry
+from pipeline.networks.building import Normalization, build
 from pipeline.pretrained.weights import load_into
+
+Shape = tuple[int, ...]
 
 # Pixels a batch: 32 images of 150×150, 312 of 48×48. Measured on two cores
 # with native bfloat16, images a CPU second: at 150×150 batches of 8 to 64 are
@@ -24,39 +25,49 @@ def batch_size(image_shape: Shape) -> int:
     return max(1, BATCH_PIXELS // prod(image_shape[:2]))
 
 
-def output_shape(name: str, layer: str, image_shape: Shape) -> Shape:
-    """(height, width, channels) of a layer's maps."""
-    traced = trace(PRESETS[name].base, image_shape)
-    return next(each.output for each in traced if each.layer.name == layer)
+class FrozenBase:
+    """The base of a network with its weights.
 
+    The layers are those of `pipeline.networks.build`, the normalisation first
+    among them, so that base and head together are the model that is saved.
 
-def last_layer(name: str) -> str:
-    """The base's last layer, whose maps the head reads."""
-    return str(PRESETS[name].base[-1].name)
-
-
-def layer_below(name: str, layer: str) -> str | None:
-    """The layer whose maps `layer` reads; None for the first, which reads the pixels."""
-    names = [str(each.name) for each in PRESETS[name].base]
-    position = names.index(layer)
-    return names[position - 1] if position else None
-
-
-def frozen_base(
-    name: str,
-    image_shape: tuple[int, int, int],
-    normalization: Normalization,
-    weights: Path,
-    outputs: Sequence[str],
-) -> keras.Model:
-    """The base with its weights, from raw uint8 (n, height, width, channels) pixels to maps.
-
-    The layers are those of `build_model`, the normalisation first among them,
-    so that base and head together are the model that is saved. `outputs` names
-    the layers whose maps come out (Keras predicts one as an array, several as
-    a list), in the precision that Keras is set to compute in.
+    Args:
+        name: of the network.
+        image_shape: (height, width, channels) of the raw uint8 pixels.
+        weights: the folder that the stage `weights` has written.
     """
-    model = build_model(name, image_shape, 2, normalization=normalization)
-    load_into(model, weights)
-    maps = [model.get_layer(layer).output for layer in outputs]
-    return keras.Model(model.inputs, maps)
+
+    def __init__(
+        self,
+        name: str,
+        image_shape: tuple[int, int, int],
+        normalization: Normalization,
+        weights: Path,
+    ) -> None:
+        base = registry.find(name).base
+        assert base is not None, f"{name} has no base"
+        self.end = base.end
+        self._weights = weights
+        self._model = build(name, image_shape, 2, normalization=normalization)
+
+    def output_shape(self, layer: str) -> Shape:
+        """(height, width, channels) of a layer's maps."""
+        return tuple(int(length) for length in self._model.get_layer(layer).output.shape[1:])
+
+    def below(self, layer: str) -> str | None:
+        """The cut whose maps everything from `layer` on can be computed of; None: the pixels."""
+        base = [each.name for each in graph.base_layers(self._model, self.end)]
+        return graph.cut_below(self._model, layer, base)
+
+    def maps(self, layers: Sequence[str]) -> keras.Model:
+        """From pixels to these layers' maps, in the precision that Keras is set to compute in.
+
+        Keras predicts one as an array, several as a list.
+        """
+        model = self._loaded
+        return keras.Model(model.input, [model.get_layer(layer).output for layer in layers])
+
+    @cached_property
+    def _loaded(self) -> keras.Model:
+        load_into(self._model, self._weights)
+        return self._model

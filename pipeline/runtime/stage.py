@@ -38,14 +38,7 @@ def run_stage(
     SIGTERM. Any other exception is a bug and keeps its traceback. The wall time
     in seconds goes to reports/timings/<name>.json, which is no stage's out.
     """
-    argparse.ArgumentParser(
-        prog=f"python -m stages.{name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
-
-    def on_term(number: int, frame: FrameType | None) -> None:
-        raise Stopped
+    program_parser(f"stages.{name}", doc).parse_args()
 
     def leave() -> None:
         with contextlib.suppress(OSError):
@@ -56,7 +49,7 @@ def run_stage(
     # Registered first, so the last to run. Python's own end would take TensorFlow
     # apart for a second, to free what the system frees at once.
     atexit.register(leave)
-    signal.signal(signal.SIGTERM, on_term)
+    signal.signal(signal.SIGTERM, _on_term)
     start = time.perf_counter()
     message, status = "", 1
     try:
@@ -64,28 +57,70 @@ def run_stage(
         seconds = round(time.perf_counter() - start, 3)
         files.write_json(paths.TIMINGS / f"{name}.json", {f"{name}_seconds": seconds})
         status = 0
-    except PipelineError as error:
-        message, status = str(error), 1
-    except KeyboardInterrupt:
-        message, status = "interrupted; `dvc repro` resumes from here", 130
-    except Stopped:
-        message, status = "terminated; `dvc repro` resumes from here", 143
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            _report_failure(name, f"{type(error).__name__}: {error}", on_failure)
+    except BaseException as error:
+        ended = _ending(error, "`dvc repro`")
+        if ended is None:
+            if isinstance(error, Exception):
+                _report_failure(name, f"{type(error).__name__}: {error}", on_failure)
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        message = (
-            f"no room on the disk{where} ({error.strerror}); make room and run `dvc repro` again"
-        )
-        status = 1
-    except Exception as error:
-        _report_failure(name, f"{type(error).__name__}: {error}", on_failure)
-        raise
+        status, message = ended
+        if isinstance(error, KeyboardInterrupt | Stopped):
+            message += "; `dvc repro` resumes from here"
     if status:
         print(f"{name}: {message}", file=sys.stderr, flush=True)
         _report_failure(name, message, on_failure)
     sys.exit(status)
+
+
+def program_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m <module>`, whose help is its docstring as it stands."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def run_program(name: str, main: Callable[[], int | None], stopped: str = "") -> None:
+    """Call `main`, of a program that is no stage, and exit with what it returns (None: 0).
+
+    It ends as a stage does. After Ctrl-C and SIGTERM it says `stopped`, if anything. A reader
+    that has seen enough (`| head`) is no failure.
+    """
+    signal.signal(signal.SIGTERM, _on_term)
+    try:
+        status = main() or 0
+    except BrokenPipeError:
+        sys.stdout = None
+        status = 0
+    except BaseException as error:
+        ended = _ending(error, "this")
+        if ended is None:
+            raise
+        status, message = ended
+        if isinstance(error, KeyboardInterrupt | Stopped):
+            message = stopped
+        if message:
+            print(f"{name}: {message}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _ending(error: BaseException, again: str) -> tuple[int, str] | None:
+    """The exit status and the line for what a user can cause; None for a bug."""
+    if isinstance(error, PipelineError):
+        return 1, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted"
+    if isinstance(error, Stopped):
+        return 143, "terminated"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        where = f" while writing {error.filename}" if error.filename else ""
+        return 1, f"no room on the disk{where} ({error.strerror}); make room and run {again} again"
+    return None
+
+
+def _on_term(number: int, frame: FrameType | None) -> None:
+    raise Stopped
 
 
 def _report_failure(name: str, message: str, hook: FailureHook | None) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import psutil
 
 from pipeline.runtime import paths, source
+from pipeline.runtime.git import tried
 
 SAME_START_SECONDS = 2  # a process's start time moves a little when the clock is set
 
@@ -103,24 +103,8 @@ def workspace_kind() -> str:
 
 def git_commit() -> str:
     """The workspace's commit, with `+dirty` where its code differs from it; '' outside Git."""
-    commit = _git("rev-parse", "HEAD")
-    if commit and _git("status", "--porcelain", "--", *source.CODE, "dvc.yaml"):
+    here = Path.cwd()
+    commit = (tried(here, "rev-parse", "HEAD") or "").strip()
+    if commit and tried(here, "status", "--porcelain", "--", *source.CODE, "dvc.yaml"):
         return f"{commit}+dirty"
     return commit
-
-
-def _git(*arguments: str) -> str:
-    # No optional locks: DVC works in the same repository at the same time.
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            env=environment,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

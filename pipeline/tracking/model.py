@@ -119,11 +119,16 @@ def _write(
 
 def copy_code(program: str, folder: Path) -> list[str]:
     """Copy a module and all of ours that it imports into `folder`; returns the packages there."""
-    for path in source.files(source.closure(program, left_out=())):
+    for path in source.files(loading_code(program)):
         copy = folder / path.relative_to(source.ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     return sorted(map(str, folder.iterdir()))
+
+
+def loading_code(program: str) -> dict[str, Path]:
+    """The modules that a logged model needs, by name: it is loaded, and never built anew."""
+    return source.closure(program, left_out=("pipeline.networks.building",))
 
 
 def requirements(backend_name: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Random changes of whole batches of images, drawn with NumPy from a seeded generator.
 
-`affine` turns, shifts, shears, zooms and mirrors with one map and one
-interpolation an image; `translate` moves by whole pixels and mirrors, which
-costs hardly anything. Both are the same with every backend of Keras.
+`affine` turns, shifts, shears, zooms and mirrors, and `random_resized_crop` takes a
+part of the image and mirrors, each with one map and one interpolation an image;
+`translate` moves by whole pixels and mirrors, which costs hardly anything;
+`random_erasing` puts noise over a rectangle. All are the same with every backend.
 """
 
 import keras
@@ -13,6 +14,13 @@ SHIFT = 0.1  # of the image's height and width, either way
 SHEAR = 0.1  # of x by y, either way
 ZOOM = 0.1  # from 1 − ZOOM to 1 + ZOOM
 TRANSLATION = 2 / 32  # of the image's height and width, either way, in whole pixels, of `translate`
+
+
+CROP_AREA = (0.08, 1.0)  # of the image's, as in Inception's training (arXiv 1409.4842)
+CROP_RATIO = (3 / 4, 4 / 3)  # width to height
+ERASED_SHARE = 0.5  # of the images; area and ratio as in Random erasing (arXiv 1708.04896)
+ERASED_AREA = (0.02, 0.4)
+ERASED_RATIO = (0.3, 1 / 0.3)
 
 
 def translate(
@@ -53,7 +61,74 @@ def affine(images: np.ndarray, generator: np.random.Generator, mirror: bool) -> 
     Returns:
         uint8 (n, height, width, channels).
     """
-    maps = random_maps(len(images), images.shape[1:3], generator, mirror)
+    return _moved(images, random_maps(len(images), images.shape[1:3], generator, mirror))
+
+
+def random_resized_crop(
+    images: np.ndarray, generator: np.random.Generator, mirror: bool
+) -> np.ndarray:
+    """A rectangle of each image, of random area and ratio, brought to the image's size.
+
+    Arguments and result as for `affine`.
+    """
+    count, (height, width) = len(images), images.shape[1:3]
+    crop_height, crop_width = _rectangles(count, height, width, CROP_AREA, CROP_RATIO, generator)
+    top = generator.random(count) * (height - crop_height)
+    left = generator.random(count) * (width - crop_width)
+    flip = generator.random(count) < 0.5 if mirror else np.zeros(count, bool)
+    across, down = (crop_width - 1) / max(width - 1, 1), (crop_height - 1) / max(height - 1, 1)
+    zero = np.zeros(count)
+    # From the output's column x to the input's: left + x · across, or from the right.
+    start = np.where(flip, left + crop_width - 1, left)
+    step = np.where(flip, -across, across)
+    maps = np.stack([step, zero, start, zero, down, top, zero, zero], axis=1)
+    return _moved(images, maps.astype("float32"))
+
+
+def random_erasing(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Noise over a rectangle of some of the images.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        generator: decides which, where, and the noise.
+
+    Returns:
+        uint8 (n, height, width, channels), a copy.
+    """
+    count, (height, width) = len(images), images.shape[1:3]
+    chosen = generator.random(count) < ERASED_SHARE
+    sides = _rectangles(count, height, width, ERASED_AREA, ERASED_RATIO, generator)
+    heights, widths = (np.maximum(1, np.rint(side)).astype(int) for side in sides)
+    tops = generator.integers(0, height - heights + 1)
+    lefts = generator.integers(0, width - widths + 1)
+    noise = generator.integers(0, 256, images.shape, dtype="uint8")
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    erased = images.copy()
+    for image in np.flatnonzero(chosen):
+        top, left = tops[image], lefts[image]
+        inside = (rows >= top) & (rows < top + heights[image])
+        inside = inside & (columns >= left) & (columns < left + widths[image])
+        erased[image][inside] = noise[image][inside]
+    return erased
+
+
+def _rectangles(
+    count: int,
+    height: int,
+    width: int,
+    area: tuple[float, float],
+    ratio: tuple[float, float],
+    generator: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heights and widths, float64 (count,), in pixels, of rectangles that fit into the image."""
+    areas = generator.uniform(*area, count) * height * width
+    narrow, wide = (float(np.log(each)) for each in ratio)
+    ratios = np.exp(generator.uniform(narrow, wide, count))
+    return np.minimum(np.sqrt(areas / ratios), height), np.minimum(np.sqrt(areas * ratios), width)
+
+
+def _moved(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """uint8 images through maps from output to input pixels (see `random_maps`)."""
     moved = keras.ops.image.affine_transform(
         images.astype("float32"),
         maps,

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from pipeline.training import augmentation
+from pipeline.training.mixing import mix
 
 
 class Batches(keras.utils.PyDataset):
@@ -23,10 +24,11 @@ class Batches(keras.utils.PyDataset):
         labels: one-hot float32 (n, classes). For two classes the targets are
             (n, 1): the column of class 1.
         shuffle: a new order every epoch; else the order of the arrays.
-        augmentation: none, affine or translate (`pipeline.training.augmentation`),
-            of uint8 images. With `mirror` affine mirrors half of them at
-            random; translate mirrors half of them in the first epoch and the
+        augmentation: none, or functions of `pipeline.training.augmentation` joined by +,
+            of uint8 images. With `mirror` half of them are mirrored at random;
+            translate mirrors half of them in the first epoch and the
             others in the next, and so on (alternating flip, arXiv 2404.00498).
+        mixup: and `cutmix`: see `pipeline.training.mixing`; 0 for none.
         class_weights: float32 (classes,), or None for all alike.
     """
 
@@ -40,6 +42,8 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         augmentation: str = "none",
         mirror: bool = False,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
         class_weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
@@ -51,6 +55,8 @@ class Batches(keras.utils.PyDataset):
         self._shuffle = shuffle
         self._augmentation = augmentation
         self._mirror = mirror
+        self._mixup = mixup
+        self._cutmix = cutmix
         self._class_weights = class_weights
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
@@ -63,17 +69,30 @@ class Batches(keras.utils.PyDataset):
         if self._shuffle:
             rows = self._epoch_order()[rows]
         inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
-        if self._augmentation != "none":
-            inputs = self._augmented(inputs, rows, batch)
+        generator = np.random.default_rng([self.seed, self.epoch, batch])
+        for word in self._augmentation.split("+"):
+            inputs = self._augmented(word, inputs, rows, generator)
+        inputs, labels = mix(inputs, labels, self._mixup, self._cutmix, generator)
         targets = labels[:, 1:] if labels.shape[1] == 2 else labels
         if self._class_weights is None:
             return inputs, targets
-        return inputs, targets, self._class_weights[labels.argmax(axis=1)]
+        return inputs, targets, labels @ self._class_weights
 
-    def _augmented(self, images: np.ndarray, rows: slice | np.ndarray, batch: int) -> np.ndarray:
-        generator = np.random.default_rng([self.seed, self.epoch, batch])
-        if self._augmentation == "affine":
+    def _augmented(
+        self,
+        word: str,
+        images: np.ndarray,
+        rows: slice | np.ndarray,
+        generator: np.random.Generator,
+    ) -> np.ndarray:
+        if word == "none":
+            return images
+        if word == "affine":
             return augmentation.affine(images, generator, self._mirror)
+        if word == "random_resized_crop":
+            return augmentation.random_resized_crop(images, generator, self._mirror)
+        if word == "random_erasing":
+            return augmentation.random_erasing(images, generator)
         mirrored = np.zeros(len(images), bool)
         if self._mirror:
             first = np.random.default_rng([self.seed, 0, 0]).random(len(self._labels)) < 0.5

@@ -16,7 +16,8 @@ from pipeline.runtime.stage import say
 from pipeline.training import checkpoint, schedules
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress, Row
-from pipeline.training.optimizers import optimizer
+from pipeline.training.history import best_epoch
+from pipeline.training.optimizers import optimizer, swap_mean
 
 CHECKPOINT = "checkpoint.npz"
 BEST = "best_{phase}.npz"
@@ -28,7 +29,9 @@ class Phase:
 
     `model` is the part of the network that is run (a chain that shares the
     whole model's layers), on `train` and, if there is one, `validation`.
-    `early_stopping` is the patience in epochs; None never stops.
+    `early_stopping` is the patience in epochs; None never stops. With `ema`, a decay,
+    the exponential mean of the weights is validated and kept. `mixed` says that
+    labels are shared between classes.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Phase:
     validation: Batches | None
     epochs: int
     optimizer: str
+    momentum: float
     weight_decay: float
     learning_rate: float
     learning_rate_schedule: str
@@ -44,6 +48,8 @@ class Phase:
     label_smoothing: float
     early_stopping: int | None
     best_weights: bool
+    ema: float | None = None
+    mixed: bool = False
 
 
 def fit(
@@ -80,6 +86,8 @@ def fit(
                 # A progress bar for a person, a line an epoch for a log file.
                 verbose=1 if sys.stdout.isatty() else 2,
             )
+        elif phase.ema is not None:  # Keras does it at the end of `fit`
+            phase.model.optimizer.finalize_variable_values(phase.model.trainable_weights)
         if phase.best_weights:
             best = best_epoch(keeper.rows())
             checkpoint.load_weights(folder / BEST.format(phase=number), phase.model)
@@ -98,15 +106,19 @@ def compile_phase(phase: Phase) -> None:
     binary = phase.model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
     phase.model.compile(
-        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay),
+        optimizer=optimizer(phase.optimizer, rate, phase.weight_decay, phase.momentum, phase.ema),
         loss=loss(label_smoothing=phase.label_smoothing),
-        metrics=["accuracy"],
+        metrics=[_accuracy if binary and phase.mixed else "accuracy"],
     )
 
 
-def best_epoch(rows: Sequence[Row]) -> int:
-    """The position of the row with the smallest validation loss, the first of equals."""
-    return min(range(len(rows)), key=lambda i: rows[i]["val_loss"])
+def _accuracy(true: Any, predicted: Any) -> Any:
+    """Of one sigmoid unit, where a label may be 0.7 of class 1: the larger share counts."""
+    same = keras.ops.equal(true > 0.5, predicted > 0.5)
+    return keras.ops.mean(keras.ops.cast(same, "float32"), axis=-1)
+
+
+_accuracy.__name__ = "accuracy"  # what Keras calls it in the history
 
 
 def should_stop(rows: Sequence[Row], patience: int | None) -> bool:
@@ -147,6 +159,16 @@ class _Keeper(keras.callbacks.Callback):
         # Seven digits are all that a float32 has: 2e-05, not 1.9999999494757503e-05.
         self._rate = float(f"{float(self.model.optimizer.learning_rate):.7g}")
 
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._swap_mean()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._swap_mean()
+
+    def _swap_mean(self) -> None:
+        if self._phase.ema is not None:
+            swap_mean(self._phase.model)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self._start
         figures = {name: float(value) for name, value in sorted((logs or {}).items())}
@@ -161,9 +183,11 @@ class _Keeper(keras.callbacks.Callback):
         progress.history.append(row)
         progress.seconds += seconds
         if self._phase.best_weights and best_epoch(self.rows()) == len(self.rows()) - 1:
+            self._swap_mean()
             checkpoint.save_weights(
                 self._folder / BEST.format(phase=progress.phase), self._phase.model
             )
+            self._swap_mean()
         checkpoint.save(self._folder / CHECKPOINT, self._phase.model, progress)
         self._on_epoch(progress)
         if should_stop(self.rows(), self._phase.early_stopping):

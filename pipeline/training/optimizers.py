@@ -36,9 +36,14 @@ class Muon(keras.optimizers.Optimizer):
     OFFSETS = 440.0
 
     def __init__(
-        self, learning_rate: float | Schedule = 0.24, weight_decay: float | None = None
+        self,
+        learning_rate: float | Schedule = 0.24,
+        weight_decay: float | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, name="muon")
+        super().__init__(
+            learning_rate=learning_rate, weight_decay=weight_decay, name="muon", **options
+        )
 
     def build(self, variables: list[Any]) -> None:
         if self.built:
@@ -96,13 +101,34 @@ def orthogonal(kernel: Any) -> Any:
 
 
 def optimizer(
-    name: str, learning_rate: float | Schedule, weight_decay: float
+    name: str,
+    learning_rate: float | Schedule,
+    weight_decay: float,
+    momentum: float = 0.0,
+    ema: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of that name in params.yaml; a `weight_decay` of 0 is none."""
+    """The optimizer of that name in params.yaml.
+
+    A `weight_decay` of 0 is none; only sgd and rmsprop take a `momentum`; with
+    `ema` it keeps the exponential mean of the weights with that decay.
+    """
     kinds = {
         "adam": keras.optimizers.Adam,
         "rmsprop": keras.optimizers.RMSprop,
         "sgd": keras.optimizers.SGD,
         "muon": Muon,
     }
-    return kinds[name](learning_rate=learning_rate, weight_decay=weight_decay or None)
+    options: dict[str, Any] = {"momentum": momentum} if momentum else {}
+    if ema is not None:
+        options |= {"use_ema": True, "ema_momentum": ema}
+    return kinds[name](learning_rate=learning_rate, weight_decay=weight_decay or None, **options)
+
+
+def swap_mean(model: keras.Model) -> None:
+    """Let the trained weights and their exponential mean change places."""
+    kept = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of float16's scaling
+    pairs = zip(kept._trainable_variables, kept._model_variables_moving_average, strict=True)
+    for weight, mean in pairs:
+        value = ops.convert_to_numpy(weight)
+        weight.assign(mean)
+        mean.assign(value)

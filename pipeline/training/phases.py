@@ -5,12 +5,14 @@ from typing import Any
 
 import keras
 
-from pipeline.networks.build import build_model, chain, single_view
+from pipeline.networks import build as build_network
+from pipeline.networks import registry
+from pipeline.networks.building import seen_once, single_view
+from pipeline.networks.graph import base_layers
 from pipeline.networks.predicting import EVALUATION_BATCH
-from pipeline.networks.presets import PRESETS
 from pipeline.networks.whitening import fit_whitening
 from pipeline.parameters.stages import TrainParameters
-from pipeline.runtime import paths
+from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
 from pipeline.training.batches import Batches, balanced_weights
 from pipeline.training.fitting import Phase
@@ -19,7 +21,7 @@ from pipeline.training.fitting import Phase
 def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
     """The whole network with its first weights: random, and the base's from data/weights."""
     height, width, channels = dataset["image_shape"]
-    model = build_model(
+    model = build_network(
         parameters.model,
         (height, width, channels),
         len(dataset["classes"]),
@@ -39,7 +41,7 @@ def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
 
 def phases(
     model: keras.Model, parameters: TrainParameters, dataset: dict[str, Any]
-) -> Iterator[Any]:
+) -> Iterator[Phase]:
     """What is trained, one phase after the other.
 
     A network that starts from nothing has one phase. With a pretrained base
@@ -47,15 +49,15 @@ def phases(
     `fine_tune_from` on. Both run on the maps that the stage `features` has
     kept, where there are any, so that the frozen layers run once.
     """
-    stop = None if single_view(model) is model else -1
     labels = {part: load_array(paths.PREPARED / f"{part}_labels.npy") for part in paths.PARTS}
     weights = balanced_weights(labels["train"]) if parameters.class_weights else None
 
-    def phase(name: str, start: int, kept: str, epochs: int, learning_rate: float) -> Phase:
-        source = f"{{}}_{kept}.npy"
-        folder = paths.FEATURES
-        if not (folder / source.format("train")).exists():
-            folder, source, start = paths.PREPARED, "{}_images.npy", 0
+    def phase(name: str, kept: str | None, epochs: int, learning_rate: float) -> Phase:
+        folder, source, part_of_model = paths.PREPARED, "{}_images.npy", single_view(model)
+        layer = kept_layer(kept) if kept else None
+        if layer:
+            folder, source = paths.FEATURES, f"{{}}_{kept}.npy"
+            part_of_model = keras.Model(model.get_layer(layer).output, seen_once(model)[1])
         inputs = {
             part: load_array(folder / source.format(part)) for part in ("train", "validation")
         }
@@ -64,7 +66,7 @@ def phases(
             validation = Batches(inputs["validation"], labels["validation"], EVALUATION_BATCH)
         return Phase(
             name=name,
-            model=chain(model, start, stop) if start else single_view(model),
+            model=part_of_model,
             train=Batches(
                 inputs["train"],
                 labels["train"],
@@ -73,11 +75,14 @@ def phases(
                 shuffle=True,
                 augmentation=parameters.augmentation,
                 mirror=dataset["mirrored"],
+                mixup=parameters.mixup,
+                cutmix=parameters.cutmix,
                 class_weights=weights,
             ),
             validation=validation,
             epochs=epochs,
             optimizer=parameters.optimizer,
+            momentum=parameters.momentum,
             weight_decay=parameters.weight_decay,
             learning_rate=learning_rate,
             learning_rate_schedule=parameters.learning_rate_schedule,
@@ -85,29 +90,34 @@ def phases(
             label_smoothing=parameters.label_smoothing,
             early_stopping=parameters.early_stopping,
             best_weights=parameters.best_weights,
+            ema=parameters.ema,
+            mixed=bool(parameters.mixup or parameters.cutmix),
         )
 
     if not parameters.pretrained_weights:
-        yield phase("train", 0, "images", parameters.epochs, parameters.learning_rate)
+        yield phase("train", None, parameters.epochs, parameters.learning_rate)
         return
-    names = [layer.name for layer in model.layers]
-    base = [layer.name for layer in PRESETS[parameters.model].base]
-    for layer in model.layers:
-        layer.trainable = layer.name not in base
-    yield phase(
-        "head", names.index(base[-1]) + 1, "maps", parameters.epochs, parameters.learning_rate
-    )
+    found = registry.find(parameters.model).base
+    assert found is not None
+    base = base_layers(model, found.end)
+    for layer in base:
+        layer.trainable = False
+    yield phase("head", "maps", parameters.epochs, parameters.learning_rate)
     if parameters.fine_tune_from is None:
         return
-    first = names.index(parameters.fine_tune_from)
-    for layer in model.layers[first:]:
+    names = [layer.name for layer in base]
+    for layer in base[names.index(parameters.fine_tune_from) :]:
         layer.trainable = True
     assert parameters.fine_tune_epochs is not None
     assert parameters.fine_tune_learning_rate is not None
     yield phase(
-        "fine_tune",
-        first,
-        "below",
-        parameters.fine_tune_epochs,
-        parameters.fine_tune_learning_rate,
+        "fine_tune", "below", parameters.fine_tune_epochs, parameters.fine_tune_learning_rate
     )
+
+
+def kept_layer(kind: str) -> str | None:
+    """The layer whose maps the stage `features` has kept as `kind` (maps, below); None without."""
+    if not (paths.FEATURES / f"train_{kind}.npy").exists():
+        return None
+    layer: str = files.read_json(paths.FEATURES / "features.json")[kind]["layer"]
+    return layer

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ import pytest
 from benchmarks import table
 from benchmarks.definition import read_definition
 from benchmarks.journal import Journal, Record, latest
-from benchmarks.running import OTHERS, Benchmark
+from benchmarks.running import Benchmark
 from pipeline.errors import PipelineError
 from tests.repository import Repository
 from tests.support import REPOSITORY
@@ -48,17 +49,33 @@ pairs:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One fast stage, in a real repository; the benchmark of it in pairs.yaml."""
+    """One fast stage, in a real repository, beside the project's code, which is what runs here;
+    the benchmark of it in pairs.yaml."""
     folder = enter_repository(tmp_path / "repository", monkeypatch)
     stage = folder / "stages/stage.py"
     stage.write_text(stage.read_text().replace('["DVC_EXP_NAME"]', '.get("DVC_EXP_NAME", "repro")'))
-    git(folder, "commit", "--quiet", "--all", "-m", "a stage that dvc repro runs too")
+    for room in ("stages", "pipeline", "tools", "benchmarks"):
+        compiled = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / room, folder / room, ignore=compiled, dirs_exist_ok=True)
+    with (folder / ".gitignore").open("a") as file:
+        file.write("__pycache__/\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "the code, and a stage that dvc repro runs too")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
     (folder / "pairs.yaml").write_text(PAIRS)
     return folder
 
 
 def journal(repository: Path) -> list[Record]:
     return Journal(repository / ".state/benchmark/journal.jsonl").read()
+
+
+def change(path: Path, text: str) -> None:
+    """Append to a file of the repository, and commit."""
+    with path.open("a") as file:
+        file.write(text)
+    git(path.parent, "add", path.name)
+    git(path.parent, "commit", "--quiet", "-m", path.name)
 
 
 def working_in(folder: Path) -> list[int]:
@@ -81,6 +98,7 @@ def record(variant: str, number: int, seconds: float, **more: object) -> Record:
         "accuracy": 0.55,
         "others": 0.01,
         "commit": "c" * 40,
+        "code": "d" * 16,
         "machine": "m",
         "date": f"2026-01-0{number}T00:00:00+00:00",
     }
@@ -97,23 +115,19 @@ def test_the_committed_pairs_can_be_read():
     assert reference.counts_as_epochs == 50
 
 
-def test_what_decides_no_measurement_is_no_stage():
-    called = set(re.findall(r"python -m stages\.(\w+)", (REPOSITORY / "dvc.yaml").read_text()))
-    assert "train" in called
-    for name in OTHERS:
-        assert (REPOSITORY / "stages" / name).exists()
-        assert name.removesuffix(".py") not in called
-
-
 def test_a_wrong_definition_is_one_line(tmp_path):
     for old, new, line in [
-        ("over: B", "over: C", "toy: goals: over: C: no such variant; known: A, B"),
-        ("quantity: seconds", "quantity: second", "second: unknown; did you mean seconds?"),
+        ("over: B", "over: C", "toy: goals 1: over: C: no such variant; known: A, B"),
+        ("quantity: seconds", "quantity: second", "toy: goals 1: quantity: input should be"),
         ("command: dvc repro}", "command: rm -r}", "command: expected a command of dvc or python"),
         ("workspace: toy", "workspace: tow", "toy: workspace: tow: unknown; did you mean toy?"),
         ("name: far", "name: toy", "pairs.yaml: toy: 2 pairs have this name; rename one"),
-        (", most: 1.15", "", "toy: goals: expected one of most and least"),
-        ("repro}", "repro, rounds: 0}", "A: rounds: expected a whole number from 1, not 0"),
+        (", most: 1.15", "", "toy: goals 1: expected one of most and least"),
+        (
+            "repro}",
+            "repro, rounds: 0}",
+            "A: rounds: input should be greater than or equal to 1, not 0",
+        ),
     ]:
         path = tmp_path / "pairs.yaml"
         path.write_text(PAIRS.replace(old, new))
@@ -226,15 +240,14 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     assert not working_in(repository / ".state")
 
     # A change of the code is measured anew, a change of a text is not.
-    (repository / "notes.md").write_text("a note\n")
-    git(repository, "add", "notes.md")
-    git(repository, "commit", "--quiet", "-m", "a note")
+    change(repository / "notes.md", "a note\n")
+    change(repository / "pipeline/training/fitting.py", "# a comment\n")
     result = run("bench", "--file", "pairs.yaml", "--only", "toy")
     assert "bench: toy: 4 of 4 are measured already\n" in result.stdout
-    (repository / "stages/stage.py").open("a").write("# changed\n")
+    (repository / "pipeline/training/fitting.py").open("a").write("CHANGED = True\n")
     result = run("bench", "--file", "pairs.yaml")
     assert result.returncode == 1
-    assert result.stderr.startswith("bench: stages/stage.py: not committed")
+    assert result.stderr.startswith("bench: pipeline/training/fitting.py: not committed")
     git(repository, "commit", "--quiet", "--all", "-m", "other code")
     result = run("bench", "--file", "pairs.yaml", "--quick")
     assert "are measured already" not in result.stdout
@@ -243,40 +256,57 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     assert (repository / ".state/benchmark/benchmark.json").exists()
 
 
-def test_a_changed_script_is_measured_anew_and_no_other_variant(repository):
-    script = repository / "stages/benchmark/plain/b.py"
-    script.parent.mkdir(parents=True)
-    script.write_text("print('accuracy 0.5')\n")
+def test_a_change_is_measured_anew_where_it_runs_and_nowhere_else(repository):
     pairs = repository / "pairs.yaml"
-    text = re.sub(r"command: \"python .*\"}", "command: python -m benchmarks.plain.b}", PAIRS)
-    pairs.write_text(text)
-    git(repository, "add", "stages")
-    git(repository, "commit", "--quiet", "-m", "a script")
+    pairs.write_text(
+        re.sub(r"command: \"python .*\"}", "command: python -m benchmarks.plain.b}", PAIRS)
+    )
+    script = repository / "benchmarks/plain/b.py"
+    change(script, "print('accuracy 0.5')\n")
+
+    def bench() -> Benchmark:
+        sources = Sources(repository)
+        folder = repository / ".state/benchmark"
+        return Benchmark(sources, read_definition(pairs), sources.commit(), folder)
+
+    def measure() -> None:
+        """Both variants of the pair, with the code that is there."""
+        measured = bench()
+        pair = measured.definition.pairs[0]
+        for variant in pair.variants:
+            more = {"key": measured.definition.key(pair, variant), "machine": measured.machine}
+            more["code"] = measured.code(pair, variant)
+            measured.journal.append(record(variant.name, 1, 1, **more))
 
     def standing() -> list[str]:
-        repo, definition = Sources(repository), read_definition(pairs)
-        bench = Benchmark(repo, definition, repo.commit(), repository / ".state/benchmark")
-        if not bench.journal.read():
-            for variant in definition.pairs[0].variants:
-                key = definition.key(definition.pairs[0], variant)
-                more = {"key": key, "commit": repo.commit(), "machine": bench.machine}
-                bench.journal.append(record(variant.name, 1, 1, **more))
-        return [variant for _, variant, _ in bench.standing()]
+        return [variant for _, variant, _ in bench().standing()]
 
-    def commit(path: Path) -> None:
-        with path.open("a") as file:
-            file.write("# changed\n")
-        git(repository, "add", "stages")
-        git(repository, "commit", "--quiet", "-m", path.name)
-
+    measure()
     assert standing() == ["A", "B"]
-    commit(script.with_name("other.py"))
-    commit(repository / "benchmarks/table.py")
+    change(repository / "benchmarks/plain/other.py", "OTHER = True\n")
+    change(repository / "benchmarks/table.py", "OTHER = True\n")
+    change(repository / "tools/compare.py", "OTHER = True\n")
+    change(script, "# a comment\n")
     assert standing() == ["A", "B"]
-    commit(script)
+    change(script, "OTHER = True\n")
     assert standing() == ["A"]
-    commit(repository / "stages/stage.py")
+    measure()
+    # What only records runs all the same, and takes its time.
+    change(repository / "pipeline/tracking/runs.py", "OTHER = True\n")
     assert standing() == []
+    measure()
+    change(repository / "pipeline/figures/style.py", "OTHER = True\n")
+    assert standing() == ["A", "B"]  # the report decides no figure
+
+    # Code that no commit has does not run, and what runs is not called by its digest.
+    for path, kept in ((script, ["A"]), (repository / "stages/train.py", [])):
+        with path.open("a") as file:
+            file.write("UNCOMMITTED = True\n")
+        assert standing() == []
+        measure()
+        assert standing() == ["A", "B"]
+        git(repository, "commit", "--quiet", "--all", "-m", "what was not measured")
+        assert standing() == kept
 
 
 def test_what_fails_is_skipped_with_its_own_words(repository):

@@ -1,32 +1,37 @@
 """`benchmarks.published` as a process: what is run, what is written, what is not run again."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from pipeline.parameters.stages import STAGES
 from tests.support import REPOSITORY
 from tests.tools.experiments.support import enter_repository, git, run, started
 
 ROWS = """
-rows:
+experiments:
   - name: first
-    source: notes
     data: digits
     overrides: {dataset: digits, dropout: [0.2, 0.2]}
     seeds: 2
-    published: {accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
+    expected: {source: notes, accuracy: 0.7424, seconds: 1084.9, diagonal: [7, 8]}
     tuning_log: true
   - name: broken
-    source: notes
     data: digits
     overrides: {dataset: digits, learning_rate: 99}
   - name: far
-    source: notes
     data: elsewhere
     overrides: {dataset: digits}
     open: it cannot be had here
+"""
+
+
+WITH_PARAMS = """
+import subprocess
+subprocess.run([sys.executable, "-m", "stages.params"], check=True)
 """
 
 
@@ -34,6 +39,12 @@ rows:
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = enter_repository(tmp_path / "repository", monkeypatch)
     monkeypatch.delenv("IMAGE_PIPELINE_CIFAR10", raising=False)
+    # The digests of the code, which the real stage writes.
+    stage, pipeline = folder / "stages/stage.py", folder / "dvc.yaml"
+    stage.write_text(f"{stage.read_text()}{WITH_PARAMS}")
+    files = "".join(f"      - {each.path()}\n" for each in STAGES)
+    pipeline.write_text(pipeline.read_text().replace("outs:\n", f"outs:\n{files}"))
+    git(folder, "commit", "--quiet", "--all", "-m", "a stage that writes the digests")
     (folder / "rows.yaml").write_text(ROWS)
     return folder
 
@@ -52,6 +63,7 @@ def test_rows_are_run_written_and_not_run_again(repository):
     assert (first["accuracy"], first["spread"], first["seeds"]) == ("0.2500", "0.0707", "42 43")
     assert (first["published"], first["seconds"]) == ("0.7424, 1,084.9 s", "2.5")
     assert first["commit"] == git(repository, "rev-parse", "HEAD")[:10]
+    assert re.fullmatch("[0-9a-f]{16}", first["code"])
     assert first["note"] == "the confusion matrix's diagonal: published 7, 8; here 3, 4"
     assert first["train_accuracy"] == "0.2000"
     assert lines["broken"]["note"] == "open: train: learning_rate: 99 is too high"
@@ -66,9 +78,19 @@ def test_rows_are_run_written_and_not_run_again(repository):
     result = run("published", "--file", "rows.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert started(repository)[done:] == ["published-broken"]
-    assert f"first: stands, of commit {first['commit']}\n" in result.stdout
+    assert f"first: stands, of commit {first['commit']}" in result.stdout
     assert table(repository)["first"] == first
     assert table(repository)["broken"]["accuracy"] == "0.2000"
+
+    # A row is a fact of the code that it was run with; where that is another today, it is said.
+    path = repository / "reports/published.csv"
+    path.write_text(path.read_text().replace(first["code"], "0" * 16))
+    result = run("published", "--file", "rows.yaml")
+    assert (
+        f"first: stands, of commit {first['commit']}; the code has changed since, --again runs "
+        "it anew\n" in result.stdout
+    )
+    assert table(repository)["first"] == {**first, "code": "0" * 16}
 
 
 def test_a_row_that_is_not_there_and_an_archive_that_is_not_there(repository):

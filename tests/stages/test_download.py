@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.runtime import files
 from pipeline.runtime.paths import RAW
 from tests import support
-from tests.pipeline.datasets.outs import index, raw
+from tests.pipeline.datasets.outs import images, index, raw
 from tests.pipeline.datasets.pictures import (
     class_folders,
     download,
@@ -57,11 +57,13 @@ def test_a_folder(workspace: Path) -> None:
     found = raw()
     assert (found.kind, found.name, found.classes) == ("files", "photos", ["cat", "dog"])
     assert (found.image_shape, found.parts) == (None, None)
-    with zipfile.ZipFile(RAW / "images.zip") as archive:
-        assert archive.namelist() == sorted(PARTS)
-        assert {name: archive.read(name) for name in PARTS} == PARTS
-        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
-        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert {path.name for path in RAW.iterdir()} == {
+        "dataset.json",
+        "images-00000.tar",
+        "index.csv",
+    }
+    assert images() == PARTS
+    assert list(images()) == sorted(PARTS)
     rows = index()
     assert [row["name"] for row in rows] == sorted(PARTS)
     assert rows[0] | {"sha256": ""} == {
@@ -89,7 +91,7 @@ def test_a_folder_and_its_archives_give_the_same(workspace: Path) -> None:
     digests = set()
     for path in made:
         assert download(path).status == 0
-        digests.add((raw().digest, files.sha256(RAW / "images.zip", RAW / "index.csv")))
+        digests.add((raw().digest, files.sha256(RAW / "images-00000.tar", RAW / "index.csv")))
         assert raw().name == path.name.split(".")[0]
     assert len(digests) == 1
 
@@ -108,7 +110,11 @@ def test_the_same_again_is_the_same_bytes_and_names_no_path(workspace: Path) -> 
     assert snapshot(RAW).keys() == first.keys()
     assert raw().digest not in json.dumps(first)
     changed = {name for name, digest in snapshot(RAW).items() if digest != first[name]}
-    assert {Path(name).name for name in changed} == {"dataset.json", "images.zip", "index.csv"}
+    assert {Path(name).name for name in changed} == {
+        "dataset.json",
+        "images-00000.tar",
+        "index.csv",
+    }
 
 
 def test_korean_names(workspace: Path) -> None:

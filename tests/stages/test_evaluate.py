@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.networks.build import build_model, saving
+from pipeline.networks import build, saving
 from pipeline.runtime import files, paths
 from tests.support import run_stage, set_parameters, write_prepared
 
@@ -27,7 +27,7 @@ def ready(classes: int = 3, **changes) -> keras.Model:
     assert run_stage("params").returncode == 0
     write_prepared(classes=classes)
     keras.utils.set_random_seed(3)
-    model = build_model("tiny_cnn", (8, 8, 1), classes, normalization=MINMAX)
+    model = build("tiny_cnn", (8, 8, 1), classes, normalization=MINMAX)
     saving.save_model(model, paths.MODEL_FILE)
     return model
 

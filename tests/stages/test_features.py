@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from pipeline.parameters.stages import FeaturesParameters
+from pipeline.pretrained import extraction
 from pipeline.pretrained.base import digest
+from pipeline.pretrained.frozen import FrozenBase
 from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime import files, paths
@@ -42,17 +44,17 @@ OUTS = {
 KILLED = """
 import os, signal, sys
 from stages import features
-from pipeline.pretrained import frozen
+from pipeline.pretrained import extraction, frozen
 from pipeline.runtime import arrays
 frozen.BATCH_PIXELS = 8 * 32 * 32
 arrays.CHECKPOINT_SECONDS = -1
-append, calls = features._append, []
+append, calls = extraction._append, []
 def counted(writers, maps):
     append(writers, maps)
     calls.append(len(maps[0]))
     if len(calls) == int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
-features._append = counted
+extraction._append = counted
 for folder in ("resumed", "whole"):
     features.main()
     os.rename("data/features", folder)
@@ -64,6 +66,12 @@ for folder in ("resumed", "whole"):
 def ask_for(fine_tune_from=None, dtype="float32") -> None:
     wanted = {"model": "vgg16", "fine_tune_from": fine_tune_from, "dtype": dtype}
     files.write_json(FeaturesParameters.path(), {**wanted, "deterministic": True, "threads": 2})
+
+
+def planned(prepared):
+    parameters = FeaturesParameters.read()
+    base = extraction.base_of(parameters, prepared)
+    return extraction.plan(parameters, prepared, base)
 
 
 def outs(folder: Path) -> dict[str, str]:
@@ -133,7 +141,7 @@ def test_two_arrays_go_on_in_step_at_the_border_of_a_batch(tmp_path, done, start
         paths = [writer.path for writer in writers]
         writers = [stack.enter_context(ArrayWriter(path, (20, 3), "float32")) for path in paths]
         assert [writer.done for writer in writers] == list(done)
-        assert features._start("train", writers, 8) == start
+        assert extraction._start("train", writers, 8) == start
         for writer in writers:
             writer.append(np.zeros((20 - start, 3), "float32"))
     for path in paths:
@@ -142,18 +150,17 @@ def test_two_arrays_go_on_in_step_at_the_border_of_a_batch(tmp_path, done, start
 
 def check_the_maps(prepared, folder, kinds) -> None:
     """Compare all of them with the base run here, in one batch."""
-    from pipeline.pretrained import frozen
-
     shape = tuple(prepared["image_shape"])
     for kind, layer in kinds.items():
-        base = frozen.frozen_base("vgg16", shape, prepared["normalization"], paths.WEIGHTS, [layer])
+        base = FrozenBase("vgg16", shape, prepared["normalization"], paths.WEIGHTS)
+        maps_of = base.maps([layer])
         for path in folder.glob(f"*_{kind}.npy"):
             part = path.stem.removesuffix(f"_{kind}")
             maps = np.load(path, allow_pickle=False)
             images = np.load(paths.PREPARED / f"{part}_images.npy", allow_pickle=False)
-            wanted = base.predict(images, verbose=0)
+            wanted = maps_of.predict(images, verbose=0)
             assert maps.dtype == np.dtype("float32")
-            assert maps.shape[1:] == frozen.output_shape("vgg16", layer, shape)
+            assert maps.shape[1:] == base.output_shape(layer)
             np.testing.assert_allclose(maps, wanted, rtol=1e-4, atol=1e-4 * wanted.max())
             assert np.abs(maps[0] - maps[1]).max() > 1e-2 * wanted.max()
 
@@ -179,9 +186,9 @@ def test_in_bfloat16_and_without_a_validation_part(prepared):
 
 @pytest.mark.parametrize("budget", [58 * 2 * 2 * 512 * 4, 58 * 2 * 2 * 512 * 4 - 1])
 def test_maps_below_are_kept_within_the_budget(prepared, monkeypatch, capsys, budget):
-    monkeypatch.setattr(features, "BELOW_BUDGET", budget)
+    monkeypatch.setattr(extraction, "BELOW_BUDGET", budget)
     ask_for(fine_tune_from="block5_conv1")
-    kept, record = features._plan(FeaturesParameters.read(), prepared)
+    kept, record = planned(prepared)
     if budget >= 58 * 2 * 2 * 512 * 4:
         assert record["below"] == {"layer": "block4_pool", "shape": [2, 2, 512]}
         assert kept["train"] == {"maps": "block5_pool", "below": "block4_pool"}
@@ -199,7 +206,7 @@ def test_maps_below_are_kept_within_the_budget(prepared, monkeypatch, capsys, bu
 
 def test_nothing_is_below_the_first_layer(prepared):
     ask_for(fine_tune_from="block1_conv1")
-    kept, record = features._plan(FeaturesParameters.read(), prepared)
+    kept, record = planned(prepared)
     assert (record["below"], record["why"]) == (None, "block1_conv1 reads the pixels")
     assert kept["test"] == {}
 
@@ -227,8 +234,6 @@ def test_real_features_in_bfloat16_are_those_of_float32(shared_data):
     import keras
     from PIL import Image
 
-    from pipeline.pretrained import frozen
-
     save_arrays(paths.WEIGHTS / "vgg16.npz", read_file(shared_data / "vgg16_imagenet_notop.h5"))
     with zipfile.ZipFile(shared_data / "cats-and-dogs-small.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[::500]
@@ -239,10 +244,9 @@ def test_real_features_in_bfloat16_are_those_of_float32(shared_data):
     for dtype in ("float32", "mixed_bfloat16"):
         try:
             keras.config.set_dtype_policy(dtype)
-            base = frozen.frozen_base(
-                "vgg16", (150, 150, 3), IMAGENET, paths.WEIGHTS, ["block5_pool"]
-            )
-            maps[dtype] = base.predict_on_batch(images).astype("float32")
+            base = FrozenBase("vgg16", (150, 150, 3), IMAGENET, paths.WEIGHTS)
+            found = base.maps(["block5_pool"]).predict_on_batch(images)
+            maps[dtype] = found.astype("float32")
         finally:
             keras.config.set_dtype_policy(policy)
     shutil.rmtree(paths.WEIGHTS)

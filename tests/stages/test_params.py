@@ -1,5 +1,6 @@
 """The stage `params` as a process: its files, its errors, what it does not import."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +18,12 @@ def test_it_writes_a_file_for_each_stage():
     names = sorted(path.stem for path in paths.PARAMS.iterdir())
     assert names == ["download", "evaluate", "features", "prepare", "report", "train", "weights"]
     whole = files.read_json(paths.PARAMS / "report.json")
-    assert whole["dropout"] == [0.1, 0.8]
-    assert files.read_json(paths.PARAMS / "download.json") == {"dataset": "mnist_5k"}
+    assert whole["dropout"] == [0.25, 0.2]
+    download = files.read_json(paths.PARAMS / "download.json")
+    assert download == {"code": download["code"], "dataset": "mnist_5k"}
+    codes = [files.read_json(path)["code"] for path in paths.PARAMS.iterdir()]
+    assert all(re.fullmatch("[0-9a-f]{64}", code) for code in codes)
+    assert len(set(codes)) == len(names)
 
 
 def test_an_error_is_one_line_and_leaves_nothing():

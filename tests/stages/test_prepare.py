@@ -123,7 +123,7 @@ def test_the_same_again_is_the_same_bytes(workspace: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.datasets.pixels._CHUNK_ROWS", 3)
         patch.setattr("pipeline.datasets.pixels._PARALLEL_BYTES", 0)
-        patch.setattr("pipeline.datasets.pool._processors", lambda: 2)
+        patch.setattr("pipeline.datasets.pool.processors", lambda: 2)
         assert prepare().status == 0
     assert snapshot(PREPARED) == first
 
@@ -172,7 +172,7 @@ def test_colour_becomes_grey(workspace: Path) -> None:
 @pytest.mark.parametrize("classes", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_many_classes(workspace: Path, monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
     """Labels of many columns are written piece by piece; of 10,000 they take 400 MB."""
-    monkeypatch.setattr("stages.prepare.LABEL_BYTES", 100_000)
+    monkeypatch.setattr("pipeline.datasets.preparation.LABEL_BYTES", 100_000)
     one = png()
     contents = {f"train/{number:05}/1.png": one for number in range(classes)}
     contents |= {f"test/{number:05}/1.png": png(1) for number in range(0, classes, 50)}

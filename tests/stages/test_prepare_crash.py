@@ -68,7 +68,7 @@ def test_a_killed_prepare_goes_on(workspace: Path, appends: int) -> None:
 
         run = module.FileTask.run
         patch.setattr(
-            module.FileTask, "run", lambda task: (decoded.append(len(task.offsets)), run(task))[1]
+            module.FileTask, "run", lambda task: (decoded.append(len(task.rows)), run(task))[1]
         )
         ended = prepare()
     assert ended.status == 0
@@ -108,7 +108,7 @@ def test_ctrl_c_with_several_processes(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """One line, exit status 130 or 143, no process left, and the next start goes on."""
-    monkeypatch.setattr("pipeline.datasets.pool._processors", lambda: 1)  # here, not in the stage
+    monkeypatch.setattr("pipeline.datasets.pool.processors", lambda: 1)  # here, not in the stage
     download(write_zip(workspace.parent / "photos.zip", large_folders()))
     prepare()
     whole = snapshot(PREPARED)
@@ -130,6 +130,32 @@ def test_ctrl_c_with_several_processes(
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
     assert not PREPARED.exists()
+    assert prepare().status == 0
+    assert snapshot(PREPARED) == whole
+
+
+def test_a_killed_process_gets_one_line(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the system is short of memory: nothing is thrown away, no process is left."""
+    monkeypatch.setattr("pipeline.datasets.pool.processors", lambda: 1)  # here, not in the stage
+    download(write_zip(workspace.parent / "photos.zip", large_folders()))
+    prepare()
+    whole = snapshot(PREPARED)
+    shutil.rmtree(PREPARED)
+    process = subprocess.Popen(
+        without_record("prepare"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    children = workers_of(process)
+    next(child for child in children if "spawn_main" in " ".join(child.cmdline())).kill()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1, error
+    assert error.splitlines()[-1] == (
+        "prepare: a process that decodes images was killed (too little memory?); "
+        "`dvc repro` resumes from here"
+    )
+    assert "Traceback" not in error
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    assert len(list(Path(".state/resume").iterdir())) == 1
     assert prepare().status == 0
     assert snapshot(PREPARED) == whole
 
@@ -160,7 +186,7 @@ def large_folders() -> dict[str, bytes]:
 
 def test_workers_end_with_a_killed_stage(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 of the stage leaves no process behind, and the next start goes on."""
-    monkeypatch.setattr("pipeline.datasets.pool._processors", lambda: 1)  # here, not in the stage
+    monkeypatch.setattr("pipeline.datasets.pool.processors", lambda: 1)  # here, not in the stage
     download(write_zip(workspace.parent / "photos.zip", large_folders()))
     prepare(split_seed=7)
     whole = snapshot(PREPARED)

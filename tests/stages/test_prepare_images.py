@@ -76,7 +76,7 @@ def test_all_kinds_of_images_are_accepted(workspace: Path) -> None:
 
 UNREADABLE = (
     "3 images cannot be read: cat/empty.png (an empty file), cat/text.jpg (not an image of a "
-    "known format), dog/cut.png (damaged: image file is truncated)"
+    "known format) and dog/cut.png (damaged: image file is truncated)"
 )
 
 

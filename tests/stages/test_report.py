@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.networks.presets import PRESETS
-from pipeline.networks.tracing import count_parameters
 from pipeline.runtime import files, paths
 from stages.report import main
-from tests.pipeline.figures.fake_run import write_run
+from tests.pipeline.figures.fake_run import CODE, TOTAL, write_run
 from tests.pipeline.figures.test_audit import CLEAN
 from tests.support import run_stage
 
@@ -93,12 +91,13 @@ def test_the_numbers_are_those_of_the_files():
     assert "be right for 4 (33.3%)" in text
     assert "take “cat” for “dog” (2 times)" in text
     assert "mean over the classes" in text
-    total = count_parameters(PRESETS["tiny_cnn"].network, (8, 8, 1), 3)
-    assert f"tiny_cnn, {total:,} parameters" in text
+    assert f"tiny_cnn, {TOTAL:,} parameters" in text
+    assert f"total {TOTAL:,}" in text
     assert "3×3" in text
     assert "learning_rate" in text
     assert "sha256:" + "0" * 64 in text
     assert "pixels divided by 255" in text
+    assert CODE not in text  # it stands beside the parameters and is none
 
 
 def test_the_page_needs_no_network_and_its_links_lead_somewhere():
@@ -202,8 +201,10 @@ def test_runs_at_the_edges_are_reported(changes: dict[str, Any]):
 
 
 def test_fine_tuning_is_marked():
-    write_run(phases=("head", "head", "fine_tune"))
-    assert "At the dotted line fine-tuning began" in report().text
+    write_run(phases=("head", "head", "fine_tune"), fine_tune_from="conv_1")
+    text = report().text
+    assert "At the dotted line fine-tuning began" in text
+    assert "second phase" in text
 
 
 def test_leakage_between_the_parts_is_said_on_top_and_the_claim_withdrawn():
@@ -248,6 +249,7 @@ def outputs_and_inputs() -> dict[str, str]:
         paths.PREPARED / "test_images.npy",
         paths.REPORTS / "history.csv",
         paths.EXPLANATIONS / "grad_cam.npz",
+        paths.EXPLANATIONS / "layers.json",
     ],
 )
 def test_a_missing_file_is_named(missing: Path):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.parameters.stages import code_of_all
 from pipeline.runtime import files, paths
 from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
 
@@ -60,6 +61,8 @@ def test_it_learns_saves_and_records(workspace):
     assert run["metrics.val_loss"] == pytest.approx(history.val_loss.iloc[-1])
     assert run["tags.model_digest"] == files.sha256(MODEL)
     assert run["tags.data_digest"].startswith("sha256:3-8-1")
+    assert run["tags.code_digest"] == code_of_all()
+    assert "params.code" not in run  # a digest is no parameter
     assert run["tags.cpu_flags"]
     assert not list((workspace / ".state" / "resume").iterdir())
 
@@ -80,7 +83,7 @@ def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
     out = train()
     assert "Epoch 2/2" in out
     from pipeline.networks import saving
-    from pipeline.networks.build import single_view
+    from pipeline.networks.building import single_view
 
     model = saving.load_model(MODEL)
     kernel = np.asarray(model.get_layer("whitening").kernel)
@@ -163,7 +166,7 @@ def test_other_parameters_and_other_data_do_not_resume():
     ready(epochs=1000)
     start_and_kill(after_epochs=2)
     ready(epochs=2, seed=7)
-    assert "going on" not in train()
+    assert "resuming" not in train()
     ready(epochs=1000)
     write_prepared(seed=3)
     start_and_kill(after_epochs=1)

@@ -15,6 +15,7 @@ import pytest
 from pipeline.datasets.decode import decode
 from pipeline.errors import PipelineError
 from pipeline.tracking import store
+from tests.support import REPOSITORY
 from tests.tools.comparison.recording import track
 from tests.tools.serving.training import encoded, picture, record, write_model
 from tools import predict, register
@@ -26,7 +27,8 @@ COLUMNS = ["p_cat", "p_dog", "p_ox"]
 ELSEWHERE = """
 import importlib.util, json, sys
 import mlflow, pandas as pd
-assert importlib.util.find_spec("stages") is None
+for name in ("stages", "pipeline", "tools", "benchmarks"):
+    assert importlib.util.find_spec(name) is None, name
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/bars@best")
 answer = model.predict(pd.DataFrame({"image": [open("photo.jpg", "rb").read()]}))
@@ -130,6 +132,26 @@ def test_the_same_answer_from_predict_and_pyfunc(registered, capsys, monkeypatch
         assert row["probability"] == max(row[COLUMNS]) == row[f"p_{row['class']}"]
     with pytest.raises(mlflow.exceptions.MlflowException, match="image 0: not an image of a known"):
         loaded.predict(pd.DataFrame({"image": [b"hello"]}))
+
+
+def test_the_code_that_goes_along_is_what_answers(registered):
+    (code,) = [path.parent.parent for path in Path("mlartifacts").rglob("code/tools")]
+    code /= "code"
+    carried = {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
+    assert {path.name for path in code.iterdir()} == {"pipeline", "tools"}
+    assert {"pipeline/datasets/decode.py", "tools/serving/classifier.py"} <= carried
+    rooms = {name.rsplit("/", 1)[0] for name in carried}
+    assert rooms == {
+        "pipeline",
+        "pipeline/datasets",
+        "pipeline/networks",
+        "pipeline/networks/loader",
+        "tools",
+        "tools/serving",
+    }  # nothing that trains, records or measures
+    assert not {"pipeline/networks/presets.py", "tools/serving/registry.py"} & carried
+    for name in carried:
+        assert (code / name).read_bytes() == (REPOSITORY / name).read_bytes()
 
 
 @pytest.mark.slow

@@ -1,28 +1,15 @@
-"""Whether a difference between two models is more than chance, and how seeds spread."""
+"""Whether a difference between two models is more than chance."""
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import binom
 
-from tools.comparison.runs import Run
+from tools.runs.run import Run
 
 SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n − 1; None of one value) of `count` values."""
-
-    mean: float
-    deviation: float | None
-    count: int
-
-    def __str__(self) -> str:
-        around = "" if self.deviation is None else f" ± {self.deviation:.4f}"
-        return f"{self.mean:.4f}{around} ({self.count})"
 
 
 @dataclass(frozen=True)
@@ -42,26 +29,34 @@ class Comparison:
         return (self.only_second - self.only_first) / self.images
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Mean and spread of at least one value."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), deviation, len(values))
+@dataclass(frozen=True)
+class Pairs:
+    """Every pair of a list of runs, by their places: (1, 0), (2, 0), (2, 1), (3, 0) …
+
+    The pair (i, j), j below i, is entry i (i − 1) / 2 + j of both lists. `both`
+    has how many test images both name rightly, or −1 − k if the two cannot be
+    tested against each other for `reasons[k]`; `p` has McNemar's mid-p value.
+    """
+
+    both: list[int]
+    p: list[float]
+    reasons: list[str]
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
+def mcnemar(only_first: npt.ArrayLike, only_second: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """McNemar's mid-p value: how often chance alone splits so unevenly, or more so.
 
     Of the images on which one model is right and the other wrong each model
     should win half if they were equally good. The exact two-sided binomial
     probability, less half of the observed split's in each tail; it keeps its
     level, and has more power than the exact test (Fagerland, Lydersen and
-    Laake, BMC Medical Research Methodology 13:91, 2013).
+    Laake, BMC Medical Research Methodology 13:91, 2013). Counts of any one
+    shape, and as many values.
     """
-    unlike = only_first + only_second
-    least = min(only_first, only_second)
-    if not unlike:
-        return 1.0
-    return float(2 * binom.cdf(least, unlike, 0.5) - binom.pmf(least, unlike, 0.5))
+    unlike = np.add(only_first, only_second)
+    least = np.minimum(only_first, only_second)
+    p = 2 * binom.cdf(least, unlike, 0.5) - binom.pmf(least, unlike, 0.5)
+    return np.asarray(np.minimum(p, 1))
 
 
 def incomparable(first: Run, second: Run) -> str:
@@ -79,9 +74,8 @@ def incomparable(first: Run, second: Run) -> str:
         same = bool(first.data_digest) and first.data_digest == second.data_digest
     if not same:
         names = ("dataset", "split_seed", "test_fraction", "validation_fraction", "image_size")
-        pairs = [(n, first.parameters.get(n), second.parameters.get(n)) for n in names]
-        unlike = [f"{name} {one} and {two}" for name, one, two in pairs if one != two]
-        why = f" ({', '.join(unlike)})" if unlike else ""
+        unlike = [n for n in names if first.parameters.get(n) != second.parameters.get(n)]
+        why = f" (another {', another '.join(unlike)})" if unlike else ""
         return f"they were trained and scored on other data{why}"
     assert first.results.outcome
     assert second.results.outcome
@@ -99,5 +93,28 @@ def compare(first: Run, second: Run) -> Comparison:
     assert second.results.outcome
     one, two = first.results.outcome.right, second.results.outcome.right
     only_first, only_second = int(np.sum(one & ~two)), int(np.sum(two & ~one))
-    p = mcnemar(only_first, only_second)
+    p = float(mcnemar(only_first, only_second))
     return Comparison(len(one), int(np.sum(one & two)), only_first, only_second, p)
+
+
+def compare_all(runs: Sequence[Run]) -> Pairs:
+    """Each run against each on their common test images, as `compare` would."""
+    both = np.zeros((len(runs), len(runs)), dtype="int64")
+    parts: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        if run.results.outcome:
+            parts.setdefault(run.results.outcome.images, []).append(place)
+    for places in parts.values():
+        outcomes = [runs[place].results.outcome for place in places]
+        # float32 counts exactly to 16 million images, and BLAS multiplies it.
+        right = np.stack([one.right for one in outcomes if one]).astype("float32")
+        both[np.ix_(places, places)] = right @ right.T
+    high, low = np.tril_indices(len(runs), -1)
+    only = both.diagonal()[:, None] - both
+    p = mcnemar(only[high, low], only[low, high])
+    common = both[high, low]
+    reasons: dict[str, int] = {}
+    for pair, (i, j) in enumerate(zip(high.tolist(), low.tolist(), strict=True)):
+        if reason := incomparable(runs[j], runs[i]):
+            common[pair] = -1 - reasons.setdefault(reason, len(reasons))
+    return Pairs(common.tolist(), p.tolist(), list(reasons))

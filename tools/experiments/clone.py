@@ -8,11 +8,11 @@ from pathlib import Path
 from configobj import ConfigObj  # comes with DVC, which writes its settings with it
 
 from pipeline.errors import PipelineError
-from tools.experiments.repository import Repository, environment, git, tried
+from pipeline.runtime.git import environment, git, tried
+from tools.experiments.repository import Repository
 
-TIMING = "reports/timings/train.json"
 # What a run writes and Git holds: the commit's own must not pass for the run's.
-WRITTEN = ("reports/history.csv", "reports/metrics.json", TIMING)
+WRITTEN = ("reports/history.csv", "reports/metrics.json", "reports/timings/train.json")
 
 
 def make_clone(repository: Repository, folder: Path, commit: str, cache: Path) -> None:

@@ -1,18 +1,17 @@
 """One experiment before it runs: its name and its parameters, checked as the pipeline does."""
 
 import io
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from pipeline.errors import PipelineError, did_you_mean
-from pipeline.parameters.reader import read_parameters
+from pipeline.errors import PipelineError
+from pipeline.parameters.checked import check
 from pipeline.parameters.resolve import resolve
+from pipeline.parameters.schema import Parameters
 
 PARAMS_FILE = "params.yaml"
 
@@ -50,11 +49,6 @@ class Base:
         Raises:
             PipelineError: a wrong parameter; the line begins with `where`.
         """
-        for key in overrides:
-            if key not in self.values:
-                raise PipelineError(
-                    f"{where}: {key}: unknown parameter{did_you_mean(key, self.values)}"
-                )
         values = {**self.values, **overrides}
         resolved_parameters(where, values)
         return values
@@ -79,14 +73,11 @@ def resolved_parameters(where: str, values: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         PipelineError: they are wrong; the line begins with `where`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / PARAMS_FILE
-        YAML().dump(dict(values), path)
-        try:
-            return resolve(read_parameters(path))
-        except PipelineError as error:
-            message = str(error).removeprefix(f"{PARAMS_FILE}: ")
-            raise PipelineError(f"{where}: {message}") from None
+    parameters = check(Parameters, where, dict(values))
+    try:
+        return resolve(parameters)
+    except PipelineError as error:
+        raise PipelineError(f"{where}: {error}") from None
 
 
 def parameters_of(text: str) -> dict[str, Any]:

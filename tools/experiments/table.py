@@ -1,26 +1,28 @@
 """The table that a sweep ends with: a line for each experiment, repeats taken together."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tools.experiments.experiment import Experiment
-from tools.experiments.results import Result, mean_and_spread
+from tools.runs.run import Run
+from tools.runs.spread import Spread, spread
 
 HEADER = ("experiment", "runs", "test accuracy", "test loss", "training")
 
 
 def comparison(
-    experiments: Sequence[Experiment], results: Mapping[str, Result], failed: Mapping[str, str]
+    experiments: Sequence[Experiment], runs: Mapping[str, Run], failed: Mapping[str, str]
 ) -> str:
     """The best mean accuracy first; what failed stands below with its last line.
 
     A mean of several seeds has its spread behind it: one standard deviation of
     the sample.
     """
-    groups: dict[str, list[Result]] = {}
+    groups: dict[str, list[Run]] = {}
     for experiment in experiments:
-        if experiment.name in results:
-            groups.setdefault(experiment.group, []).append(results[experiment.name])
-    order = sorted(groups, key=lambda group: -_mean([r.accuracy for r in groups[group]]))
+        if experiment.name in runs:
+            groups.setdefault(experiment.group, []).append(runs[experiment.name])
+    order = sorted(groups, key=lambda group: -spread_of(groups[group], "test_accuracy").mean)
     rows = [HEADER, *(_row(group, groups[group]) for group in order)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     lines = []
@@ -31,23 +33,18 @@ def comparison(
     return "\n".join(f"  {line}" for line in lines)
 
 
-def with_spread(values: Sequence[float], digits: int = 4) -> str:
-    """0.9512, or 0.9512 ± 0.0031 where there are several values."""
-    mean, spread = mean_and_spread(values)
-    text = f"{mean:.{digits}f}"
-    return text if spread is None else f"{text} ± {spread:.{digits}f}"
+def spread_of(runs: Sequence[Run], metric: str) -> Spread:
+    """A figure of those runs that have it; of none it is no number."""
+    found = [run.metrics[metric] for run in runs if metric in run.metrics]
+    return spread(found or [math.nan])
 
 
-def _row(group: str, results: Sequence[Result]) -> tuple[str, ...]:
-    seconds = [result.seconds for result in results if result.seconds is not None]
+def _row(group: str, runs: Sequence[Run]) -> tuple[str, ...]:
+    seconds = spread_of(runs, "train_seconds")
     return (
         group,
-        str(len(results)),
-        with_spread([result.accuracy for result in results]),
-        with_spread([result.loss for result in results]),
-        f"{with_spread(seconds, 1)} s" if seconds else "–",
+        str(len(runs)),
+        spread_of(runs, "test_accuracy").words(),
+        spread_of(runs, "test_loss").words(),
+        "–" if math.isnan(seconds.mean) else f"{seconds.words(1)} s",
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return mean_and_spread(values)[0]

@@ -6,10 +6,7 @@ parameters; a trial whose best epoch so far is below the median of the others'
 at that epoch is ended (the median pruner).
 """
 
-import csv
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -19,18 +16,19 @@ from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.runtime.stage import say
 from tools.experiments import pruned
+from tools.experiments.engine import End, Ended, Rows
 from tools.experiments.experiment import Experiment
-from tools.experiments.results import HISTORY
 from tools.experiments.runner import Runner
-from tools.experiments.searchfile import Search
-from tools.experiments.worker import Worker
+from tools.experiments.space import Space
+from tools.runs.run import Run
 
 EXPERIMENT = "experiment"  # the attribute of a trial that names its experiment
 COMMIT = "commit"
+ASKED = "asked"
 PRUNED = "pruned"
 
 
-def open_study(search: Search) -> optuna.Study:
+def open_study(space: Space) -> optuna.Study:
     """The search's study in .state/optuna.db, made if it is not there.
 
     Raises:
@@ -39,9 +37,10 @@ def open_study(search: Search) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = paths.state() / "optuna.db"
     storage.parent.mkdir(parents=True, exist_ok=True)
+    search = space.search
     study = optuna.create_study(
         storage=f"sqlite:///{storage}",
-        study_name=search.name,
+        study_name=space.name,
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(
@@ -52,112 +51,88 @@ def open_study(search: Search) -> optuna.Study:
     study.sampler = optuna.samplers.TPESampler(
         seed=search.seed + len(study.trials), n_startup_trials=max(1, search.startup_trials)
     )
-    asked = {"defaults": repr(search.defaults), "space": repr(search.space)}
-    for key, value in asked.items():
-        if study.user_attrs.get(key, value) != value:
-            raise PipelineError(
-                f"{search.name}: its {key} was another when the study began; "
-                "give the search another name"
-            )
-        study.set_user_attr(key, value)
+    if study.user_attrs.get(ASKED, space.asked()) != space.asked():
+        raise PipelineError(
+            f"{space.name}: its defaults or its space were others when the study began; "
+            "give the search another name"
+        )
+    study.set_user_attr(ASKED, space.asked())
     return study
 
 
-def tune(search: Search, runner: Runner) -> optuna.Study:
+def tune(space: Space, runner: Runner) -> optuna.Study:
     """Run trials until there are `search.trials` of them, failed ones counted."""
-    study = open_study(search)
+    study = open_study(space)
     _retry_stopped(study)
+    trials = space.search.trials
     done = _ended(study)
     if done:
         others = sum(trial.user_attrs.get(COMMIT) != runner.commit for trial in done)
         words = f", {others} of them of another commit; they count" if others else ""
-        say("tune", f"{len(done)} of {search.trials} trials are done already{words}")
-    left = search.trials - len(done)
-    asking = threading.Lock()
-
-    def work(folder: Path) -> None:
-        nonlocal left
-        worker = runner.worker(folder)
-        while True:
-            with asking:
-                if left <= 0 or runner.stopping():
-                    return
-                left -= 1
-                trial = study.ask()
-                values = search.draw(trial)
-                name = trial.user_attrs.get(EXPERIMENT) or f"{search.name}-{trial.number:03}"
-                trial.set_user_attr(EXPERIMENT, name)
-                trial.set_user_attr(COMMIT, runner.commit)
-            _run(study, trial, Experiment(name, name, _parameters(runner, values)), runner, worker)
-
-    if left > 0:
-        runner.in_parallel(work, min(runner.jobs, left))
+        say("tune", f"{len(done)} of {trials} trials are done already{words}")
+    left = trials - len(done)
+    runner.drive(_Trials(study, space, runner.commit, left), left)
     return study
 
 
-def _run(
-    study: optuna.Study, trial: Trial, experiment: Experiment, runner: Runner, worker: Worker
-) -> None:
-    say("tune", f"{experiment.name}: {drawn(trial.params)}")
-    ended = runner.one(worker, experiment, _watcher(study, trial))
-    if runner.stopping():
-        return  # stays RUNNING in the study: the next start goes on with it
-    if ended.failure is None:
-        rows = read_history(worker.folder / HISTORY)
-        value = validation_accuracy(rows, experiment.parameters["best_weights"])
-        study.tell(trial, value)
-        words = f"validation accuracy {value:.4f}"
-    elif ended.failure.startswith(PRUNED):
-        pruned.mark(experiment.name, ended.failure)
-        study.tell(trial, state=TrialState.PRUNED)
-        words = ended.failure
-    else:
-        trial.set_user_attr("failure", ended.failure)
-        study.tell(trial, state=TrialState.FAIL)
-        words = f"failed: {ended.failure}"
-    say("tune", f"{experiment.name}: {words} ({ended.seconds:.0f} s)")
+class _Trials:
+    """A study's trials as a source of experiments."""
 
+    def __init__(self, study: optuna.Study, space: Space, commit: str, left: int) -> None:
+        self._study = study
+        self._space = space
+        self._commit = commit
+        self._left = left
+        self._running: dict[str, Trial] = {}
+        self._reported: dict[str, int] = {}
 
-def _watcher(study: optuna.Study, trial: Trial) -> Callable[[Path], str | None]:
-    """Reports each epoch to Optuna as it appears in history.csv, and asks whether to end."""
-    reported = 0
+    def ask(self) -> Experiment | None:
+        if self._left <= 0:
+            return None
+        self._left -= 1
+        trial = self._study.ask()
+        name = trial.user_attrs.get(EXPERIMENT) or f"{self._space.name}-{trial.number:03}"
+        trial.set_user_attr(EXPERIMENT, name)
+        trial.set_user_attr(COMMIT, self._commit)
+        parameters = self._space.draw(trial)
+        self._running[name], self._reported[name] = trial, 0
+        say("tune", f"{name}: {drawn(trial.params)}")
+        return Experiment(name, name, parameters)
 
-    def watch(folder: Path) -> str | None:
-        nonlocal reported
-        rows = read_history(folder / HISTORY)
+    def watch(self, experiment: Experiment, rows: Rows) -> End | None:
+        """Reports each epoch to Optuna as it appears, and asks whether to end the trial."""
+        trial, reported = self._running[experiment.name], self._reported[experiment.name]
         if len(rows) == reported:
             return None
-        for row in rows[reported:]:
-            reported += 1
-            trial.report(float(row["val_accuracy"]), reported)
-        if trial.should_prune():
-            pruned.forget_resume_files(folder)
-            return (
-                f"{PRUNED} after epoch {reported}: validation accuracy "
-                f"{float(rows[-1]['val_accuracy']):.4f}, no epoch above the median of the others"
-            )
-        return None
+        for epoch, row in enumerate(rows[reported:], reported + 1):
+            trial.report(float(row["val_accuracy"]), epoch)
+        self._reported[experiment.name] = len(rows)
+        if not trial.should_prune():
+            return None
+        return End(
+            f"{PRUNED} after epoch {len(rows)}: validation accuracy "
+            f"{float(rows[-1]['val_accuracy']):.4f}, no epoch above the median of the others",
+            for_good=True,
+        )
 
-    return watch
-
-
-def read_history(path: Path) -> list[dict[str, str]]:
-    """The rows of a history.csv; none while there is no such file."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-
-
-def validation_accuracy(history: Sequence[dict[str, str]], best_weights: bool) -> float:
-    """The accuracy on the validation images of the weights that were kept.
-
-    They are the last epoch's, or with `best_weights` those of the epoch with
-    the smallest validation loss.
-    """
-    kept = min(history, key=lambda row: float(row["val_loss"])) if best_weights else history[-1]
-    return float(kept["val_accuracy"])
+    def tell(self, experiment: Experiment, ended: Ended, run: Run | None) -> None:
+        trial = self._running.pop(experiment.name)
+        failure = ended.failure
+        value = run.validation_accuracy if run else None
+        if run and value is None:
+            failure = "no validation accuracy in its history"
+        if failure is None:
+            self._study.tell(trial, value)
+            words = f"validation accuracy {value:.4f}"
+        elif failure.startswith(PRUNED):
+            pruned.mark(experiment.name, failure)
+            self._study.tell(trial, state=TrialState.PRUNED)
+            words = failure
+        else:
+            trial.set_user_attr("failure", failure)
+            self._study.tell(trial, state=TrialState.FAIL)
+            words = f"failed: {failure}"
+        say("tune", f"{experiment.name}: {words} ({ended.seconds:.0f} s)")
 
 
 def _retry_stopped(study: optuna.Study) -> None:
@@ -179,10 +154,6 @@ def _ended(study: optuna.Study) -> list[FrozenTrial]:
         for trial in study.get_trials(deepcopy=False, states=states)
         if EXPERIMENT in trial.user_attrs and f"retried {trial.number}" not in stopped
     ]
-
-
-def _parameters(runner: Runner, values: dict[str, Any]) -> dict[str, Any]:
-    return runner.base.changed("tune", values)
 
 
 def drawn(params: Mapping[str, Any]) -> str:

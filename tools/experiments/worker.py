@@ -12,28 +12,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.runtime import files
+from pipeline.runtime import files, paths
+from pipeline.runtime.git import environment
 from tools.experiments import processes
 from tools.experiments.clone import make_clone, reset, untracked
+from tools.experiments.engine import End, Ended, Watcher, read_history
 from tools.experiments.experiment import PARAMS_FILE, Experiment
-from tools.experiments.repository import Repository, environment
+from tools.experiments.pruned import forget_resume_files
+from tools.experiments.repository import Repository
 
 POLL_SECONDS = 0.3
-
-# Called a few times a second with the clone's folder; a text ends the run, and is why.
-Watcher = Callable[[Path], str | None]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: `failure` is None after success, else its last line."""
-
-    failure: str | None
-    seconds: float
+HISTORY = paths.REPORTS / "history.csv"
 
 
 class Worker:
@@ -94,17 +86,21 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        reason = None
+        end: End | None = None
         try:
-            while reason is None and process.poll() is None:
+            while end is None and process.poll() is None:
                 time.sleep(POLL_SECONDS)
-                reason = watch(self.folder)
+                end = watch(read_history(self.folder / HISTORY))
+            if end and end.for_good:
+                forget_resume_files(self.folder)
         finally:
             if process.poll() is None:
                 processes.end(processes.family(process.pid))
                 process.wait()
-        if reason is not None or process.returncode == 0:
-            return reason
+        if end is not None:
+            return end.reason
+        if process.returncode == 0:
+            return None
         return _last_words(log, began)
 
 

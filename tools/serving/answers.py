@@ -6,13 +6,6 @@ from typing import Any
 import numpy as np
 
 
-def columns(probabilities: np.ndarray) -> np.ndarray:
-    """One column a class, float32 (n, classes); of two classes the model gives the second's."""
-    if probabilities.shape[1] == 1:
-        return np.concatenate([1 - probabilities, probabilities], axis=1)
-    return probabilities
-
-
 def top(row: np.ndarray, classes: Sequence[str], count: int) -> list[dict[str, Any]]:
     """The most probable classes of one image, most probable first: `class` and `probability`.
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.datasets.decode import UnreadableError
 from pipeline.networks.loader import models
-from pipeline.networks.predicting import predict
+from pipeline.networks.predicting import both_columns, predict
 from tools.serving import answers, images
 
 MODEL_FILE = "model.keras"
@@ -43,7 +43,7 @@ class Classifier:
         found = [self._read(row, data) for row, data in enumerate(frame[COLUMN])]
         step = images.chunks(self.shape)
         parts = [
-            answers.columns(predict(self.model, np.stack(found[start : start + step])))
+            both_columns(predict(self.model, np.stack(found[start : start + step])))
             for start in range(0, len(found), step)
         ]
         table = np.concatenate(parts) if parts else np.empty((0, len(self.classes)), "float32")

@@ -15,9 +15,10 @@ from typing import Any
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import files, paths, source
 from pipeline.tracking import identity
+from pipeline.tracking.model import loading_code
 from pipeline.tracking.store import Store
-from tools.comparison import recorded
-from tools.comparison.runs import Run
+from tools.runs import recorded
+from tools.runs.run import Run
 from tools.serving import trained
 from tools.serving.package import LOADER, write_classifier
 
@@ -116,7 +117,7 @@ def register(store: Store, run: Run, reason: str) -> tuple[Any, bool]:
         tags = {
             "model_digest": files.sha256(model.file),
             # What the registered code does; a change of it makes a new version.
-            "code_digest": source.digest(source.closure(LOADER, left_out=())),
+            "code_digest": source.digest(loading_code(LOADER)),
             "run": run.name,
             "chosen_by": reason,
         }

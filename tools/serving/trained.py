@@ -22,8 +22,8 @@ from pipeline.runtime import files, paths
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.sqlite import StoreError
-from tools.comparison import experiments, recorded
-from tools.comparison.runs import Run
+from tools.runs import experiments, recorded
+from tools.runs.run import Run
 
 MODEL_FILE = paths.MODEL_FILE.name
 

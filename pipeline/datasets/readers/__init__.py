@@ -6,7 +6,8 @@ author's binary form.
 
 import importlib
 
-from pipeline.datasets.readers.arrays import Arrays, Paths
+from pipeline.datasets.contents import contents
+from pipeline.datasets.readers.arrays import Arrays, Contents, Paths
 from pipeline.datasets.registry import Descriptor
 from pipeline.errors import PipelineError
 
@@ -14,14 +15,22 @@ from pipeline.errors import PipelineError
 def read(descriptor: Descriptor, paths: Paths) -> Arrays:
     """The arrays of a named data set.
 
-    `paths` has a path for each of the descriptor's files, packed by gzip or not.
+    `paths` has for each of the descriptor's files what holds its contents, see
+    `pipeline.datasets.contents`.
 
     Raises:
-        PipelineError: a file of another kind, length or with other labels than
-            the descriptor's.
+        PipelineError: contents that are not there, or of another kind, length or
+            with other labels than the descriptor's.
     """
+    found: Contents = {}
+    for file in descriptor.files:
+        path = paths[file.name]
+        found |= contents(path, file.contents)
+        missing = [name for name in file.contents if name not in found]
+        if missing:
+            raise PipelineError(f"{path.name}: {missing[0]} is not in it")
     reader = importlib.import_module(f"{__name__}.{descriptor.reader}")
-    arrays: Arrays = reader.read(descriptor, paths)
+    arrays: Arrays = reader.read(descriptor, found)
     shape = arrays.images.shape[1:]
     if shape != descriptor.image_shape:
         raise PipelineError(

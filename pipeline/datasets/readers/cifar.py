@@ -1,15 +1,11 @@
 """CIFAR's binary form, which its author publishes beside the pickles."""
 
-import tarfile
-
 import numpy as np
 
-from pipeline.datasets.archive import damage_in_one_line
 from pipeline.datasets.readers.arrays import (
-    LARGEST,
     Arrays,
+    Contents,
     Labels,
-    Paths,
     Pixels,
     check_labels,
     train_and_test,
@@ -18,27 +14,15 @@ from pipeline.datasets.registry import Descriptor
 from pipeline.errors import PipelineError
 
 
-def read_archive(
-    descriptor: Descriptor, paths: Paths, train: list[str], test: str, label_bytes: int
-) -> Arrays:
-    path = paths[descriptor.files[0].name]
-    wanted = [*train, test]
-    contents: dict[str, bytes] = {}
-    with damage_in_one_line(path.name), tarfile.open(path, "r:*") as tar:
-        for member in tar:
-            if member.name in wanted and member.isreg() and member.size <= LARGEST:
-                file = tar.extractfile(member)
-                contents[member.name] = file.read() if file else b""
-    missing = [name for name in wanted if name not in contents]
-    if missing:
-        raise PipelineError(f"{path.name}: {missing[0]} is not in it")
-    rows = {
-        name: cifar_rows(name, contents.pop(name), label_bytes, len(descriptor.classes))
-        for name in wanted
-    }
-    images = np.concatenate([rows[name][0] for name in train])
-    labels = np.concatenate([rows[name][1] for name in train])
-    return train_and_test([(images, labels), rows[test]])
+def read_batches(descriptor: Descriptor, contents: Contents, label_bytes: int) -> Arrays:
+    """The files of the descriptor's one archive, in its order: the last is the test part."""
+    *train, test = (
+        cifar_rows(name, contents.pop(name), label_bytes, len(descriptor.classes))
+        for name in descriptor.files[0].contents
+    )
+    images = np.concatenate([images for images, _ in train])
+    labels = np.concatenate([labels for _, labels in train])
+    return train_and_test([(images, labels), test])
 
 
 def cifar_rows(name: str, data: bytes, label_bytes: int, classes: int) -> tuple[Pixels, Labels]:

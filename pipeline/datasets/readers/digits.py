@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipeline.datasets.readers.arrays import Arrays, Paths
+from pipeline.datasets.readers.arrays import Arrays, Contents
 from pipeline.datasets.registry import Descriptor
 
 
-def read(descriptor: Descriptor, paths: Paths) -> Arrays:
+def read(descriptor: Descriptor, contents: Contents) -> Arrays:
     """scikit-learn's digits: 0…16 brought to 0…255."""
 
     from sklearn.datasets import load_digits

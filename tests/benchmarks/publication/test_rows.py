@@ -16,8 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.figures import style
 from pipeline.figures.style import png
 from tests.support import REPOSITORY
-from tools.experiments.repository import Repository
-from tools.experiments.results import Result
+from tests.tools.experiments.support import run_of
 
 ROWS = REPOSITORY / "experiments" / "published.yaml"
 
@@ -64,17 +63,13 @@ def test_the_quick_form_has_every_row_on_tiny_digits(base):
         assert experiment.parameters["model"] == row.overrides["model"]
 
 
-def result(accuracy: float, seconds: float | None = 10.0) -> Result:
-    return Result("r", "HEAD", accuracy, 0.5, [{"accuracy": "0.9"}], seconds)
-
-
-def test_the_table_says_what_came_out_and_is_the_journal(tmp_path, base):
+def test_the_table_says_what_came_out_and_what_stands_in_it_stays(tmp_path, base):
     rows = read_rows(ROWS, base, None, quick=False)
-    place, repository = Place(tmp_path), Repository(REPOSITORY)
+    place = Place(tmp_path)
     deep, open_row = named(rows, "mnist-deep"), named(rows, "cifar100")
     lines = {
         "mnist-deep": publication.line_of(
-            deep, [result(0.90), result(0.94)], "0123456789abcdef", repository, tmp_path
+            deep, [run_of(0.90, seconds=10), run_of(0.94, seconds=10)], "0123456789abcdef"
         ),
         "cifar100": publication.open_line(open_row, open_row.open),
     }
@@ -109,15 +104,12 @@ def extents(figure: Any) -> tuple[Any, dict[str, Any]]:
 
 def test_the_picture_shows_the_rows_of_the_tuning_log_that_have_run(tmp_path, base, monkeypatch):
     rows = read_rows(ROWS, base, None, quick=False)
-    path, repository = tmp_path / "p.png", Repository(REPOSITORY)
+    path = tmp_path / "p.png"
     assert not draw_tuning_log(path, rows, {})
     assert not path.exists()
     copies = "CIFAR-10, all 50,000, JPEG copies"
     lines = {
-        name: publication.line_of(
-            named(rows, name), [result(value)], "0" * 40, repository, tmp_path
-        )
-        | {"data": copies}
+        name: publication.line_of(named(rows, name), [run_of(value)], "0" * 40) | {"data": copies}
         for name, value in (("cifar10-first", 0.74), ("cifar10-fourth", 0.76))
     }
     drawn = []
@@ -143,13 +135,16 @@ def test_a_row_of_a_wrong_file_is_one_line(tmp_path, base):
     path: Path = tmp_path / "rows.yaml"
     for text, line in (
         (
-            "rows: [{name: a, source: s, data: d, overrides: {epoch: 1}}]",
+            "experiments: [{name: a, data: d, overrides: {epoch: 1}}]",
             "a: epoch: unknown parameter; did you mean epochs?",
         ),
-        ("rows: [{name: a, source: s, data: d}]", "row 1: overrides: missing"),
         (
-            "rows: [{name: a, source: s, data: d, overrides: {}, published: {acuracy: 1}}]",
-            "a: published: acuracy: unknown key; did you mean accuracy?",
+            "rows: [{name: a}]",
+            "rows: unknown key; known: name, defaults, seeds, grid, experiments, search",
+        ),
+        (
+            "experiments: [{name: a, expected: {acuracy: 1}}]",
+            "a: expected: acuracy: unknown key; did you mean accuracy?",
         ),
     ):
         path.write_text(text)

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import io
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,14 @@ def cifar10_file(folder: Path) -> Files:
     return {path.name: path.read_bytes()}
 
 
+def unpack(name: str, data: bytes) -> Files:
+    """What a published file holds, by name."""
+    if not name.endswith(".tar.gz"):
+        return {name.removesuffix(".gz"): gzip.decompress(data)}
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+
+
 def md5(data: bytes) -> str:
     """As a descriptor gives it."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -75,8 +85,8 @@ def descriptors(folder: Path, name: str, files: Files, **changes: Any) -> Path:
     for file in values["files"]:
         data = files[file["name"]]
         file["md5"] = md5(data)
-        unpacked = gzip.decompress(data)
-        file["unpacked_sha256"] = hashlib.sha256(unpacked).hexdigest()
+        for content, unpacked in unpack(file["name"], data).items():
+            file["contents"][content] = hashlib.sha256(unpacked).hexdigest()
     with (folder / name).open("w", encoding="utf-8") as out:
         YAML(typ="safe", pure=True).dump({**values, **changes}, out)
     return folder

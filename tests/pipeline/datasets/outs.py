@@ -1,6 +1,7 @@
 """What the stages have written into data/raw and data/prepared, and whether it is right."""
 
 import csv
+import tarfile
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,18 @@ def raw() -> RawDataset:
 def index() -> list[dict[str, str]]:
     with (RAW / "index.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def images() -> dict[str, bytes]:
+    """The images in the shards of data/raw, by their names."""
+    found = {}
+    for path in sorted(RAW.glob("images-*.tar")):
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                assert file is not None
+                found[member.name] = file.read()
+    return found
 
 
 def described() -> dict[str, Any]:

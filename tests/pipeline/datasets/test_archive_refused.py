@@ -139,6 +139,7 @@ def sparse_bomb(path: Path) -> None:
         ),
         (encrypted, "cat/1.png is encrypted; unpack it with its password, name the folder"),
         (twice, "cat/1.png is there twice; keep one of the two"),
+        (tar_of("dog/1\r.png"), "dog/1\\r.png: a carriage return in its name; rename it"),
         *(
             (
                 bomb,

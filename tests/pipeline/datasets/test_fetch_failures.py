@@ -23,7 +23,8 @@ def failure(cache: Path, md5: str, *reasons: str) -> str:
     return (
         f"download: dataset: mnist: {IMAGES} could not be fetched ({'; '.join(reasons)}). Ways "
         f"out: a mirror's address in IMAGE_PIPELINE_MIRROR, the file itself (MD5 {md5}) at "
-        f"{cache / 'mnist' / IMAGES}, or a data set that needs no network (mnist_5k, digits)"
+        f"{cache / 'mnist' / IMAGES} (or its contents in that folder, however packed), or a data set "
+        "that needs no network (mnist_5k, digits)"
     )
 
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pipeline.parameters.stages import DownloadParameters
 from pipeline.runtime import files
 from pipeline.runtime.paths import RAW
 from tests.pipeline.datasets.conftest import Published
-from tests.pipeline.datasets.outs import index
+from tests.pipeline.datasets.outs import images, index
 from tests.pipeline.datasets.pictures import (
     class_folders,
     download,
@@ -46,18 +45,22 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def test_a_killed_copy_goes_on(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed (-9) in the middle, by a named pipe's absence of bytes: the rest is copied, no more."""
+    monkeypatch.setattr("pipeline.datasets.shards.SHARD_IMAGES", 25)
     photos = write_folder(workspace.parent / "photos", class_folders(count=30))
     assert download(photos).status == 0
     whole = snapshot(RAW)
     script = (
-        "from pipeline.datasets import imagezip\n"
+        "from pipeline.datasets import shards\n"
         "import os, signal\n"
-        "imagezip.CHECKPOINT_SECONDS = -1\n"
-        "add = imagezip.ImageZipWriter.add\n"
+        "shards.CHECKPOINT_SECONDS = -1\n"
+        "shards.SHARD_IMAGES = 25\n"
+        "add = shards.ShardWriter.add\n"
+        "left = [40]\n"
         "def die(self, *image):\n"
         "    add(self, *image)\n"
-        "    if self.done == 40: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "imagezip.ImageZipWriter.add = die\n"
+        "    left[0] -= 1\n"
+        "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shards.ShardWriter.add = die\n"
         "import stages.download as stage\n"
         "stage.main()\n"
     )
@@ -71,14 +74,14 @@ def test_a_killed_copy_goes_on(workspace: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(Path(".state/resume").iterdir()) == []
 
 
-def test_a_changed_folder_is_not_gone_on_with(workspace: Path) -> None:
+@pytest.mark.parametrize("function", ["_describe", "files.publish"])
+def test_a_changed_folder_is_not_gone_on_with(workspace: Path, function: str) -> None:
+    """Killed before the description and when all is there."""
     photos = write_folder(workspace.parent / "photos", class_folders(count=30))
     script = (
-        "from pipeline.datasets import imagezip\n"
+        "from pipeline.datasets import own_images\n"
         "import os, signal\n"
-        "imagezip.ImageZipWriter.finish = lambda self: (\n"
-        "    self.checkpoint(), os.kill(os.getpid(), signal.SIGKILL)\n"
-        ")\n"
+        f"own_images.{function} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "import stages.download as stage\n"
         "stage.main()\n"
     )
@@ -88,8 +91,7 @@ def test_a_changed_folder_is_not_gone_on_with(workspace: Path) -> None:
     (photos / "cat" / "000.png").write_bytes(png(777))
     ended = download(photos)
     assert ended.out == ["download: photos: 60 images in 2 classes"]
-    with zipfile.ZipFile(RAW / "images.zip") as archive:
-        assert archive.read("cat/000.png") == png(777)
+    assert images()["cat/000.png"] == png(777)
 
 
 def test_a_killed_download_goes_on(
@@ -119,9 +121,7 @@ def test_two_at_once_give_one_data_set(workspace: Path) -> None:
     files.write_json(DownloadParameters.path(), {"dataset": str(photos)})
     processes = [start() for _ in range(3)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
-    assert len(index()) == 60
-    with zipfile.ZipFile(RAW / "images.zip") as archive:
-        assert archive.testzip() is None
+    assert len(index()) == len(images()) == 60
 
 
 def test_a_full_disk_gets_one_line(workspace: Path) -> None:

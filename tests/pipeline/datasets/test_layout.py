@@ -1,5 +1,6 @@
 """From names to classes and parts: what is a data set of one's own, and what is none."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -216,7 +217,7 @@ def test_the_fingerprint_of_a_folder_changes_with_its_files(tmp_path: Path) -> N
     assert Folder(root).fingerprint not in (first, second)
 
 
-@pytest.mark.parametrize("kind", ["folder", "nothing", "pipe"])
+@pytest.mark.parametrize("kind", ["folder", "nothing", "pipe", "giant", "return"])
 def test_odd_things_in_a_folder_get_one_line(tmp_path: Path, kind: str) -> None:
     root = write_folder(tmp_path / "photos", {"a/1.jpg": b"1", "b/1.jpg": b"2"})
     odd = root / "a" / "odd.jpg"
@@ -229,9 +230,14 @@ def test_odd_things_in_a_folder_get_one_line(tmp_path: Path, kind: str) -> None:
     elif kind == "nothing":
         odd.symlink_to(root / "gone.jpg")
         message = "photos: a/odd.jpg: cannot be read (No such file or directory)"
+    elif kind == "giant":
+        odd.touch()
+        os.truncate(odd, 4 << 30)  # of zeros that take no room
+        message = "photos: a/odd.jpg: over 4 GiB, which is no image"
+    elif kind == "return":
+        (root / "a" / "odd\r.jpg").write_bytes(b"1")
+        message = "photos: a/odd\\r.jpg: a carriage return in its name; rename it"
     else:
-        import os
-
         os.mkfifo(odd)
         message = "photos: a/odd.jpg is not an ordinary file"
     with pytest.raises(PipelineError) as error:

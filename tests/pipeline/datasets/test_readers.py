@@ -1,6 +1,7 @@
 """The files of the named data sets: the right pixels and labels, and a line for every damage."""
 
 import gzip
+import importlib
 import struct
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline.datasets import readers, registry
 from pipeline.datasets.readers.cifar import cifar_rows
-from pipeline.datasets.readers.idx import read_idx_images, read_idx_labels
-from pipeline.datasets.registry import Descriptor, SourceFile
+from pipeline.datasets.readers.idx import idx_images, idx_labels
+from pipeline.datasets.registry import Descriptor
 from pipeline.errors import PipelineError
-from tests.pipeline.datasets.official import cifar_file, idx_images, idx_labels
+from tests.pipeline.datasets import official
+from tests.pipeline.datasets.official import cifar_file
 from tests.pipeline.datasets.pictures import write_tar
 
 
@@ -30,13 +32,18 @@ def test_every_descriptor_is_complete() -> None:
     ]
     for name in registry.names():
         descriptor = registry.descriptor(name)
-        assert descriptor.reader in readers.READERS
+        reader = importlib.import_module(f"pipeline.datasets.readers.{descriptor.reader}")
+        assert callable(reader.read)
         assert (
             len(descriptor.classes)
             == len(set(descriptor.classes))
             == (100 if name == "cifar100" else 10)
         )
-        assert all(len(file.md5) == 32 for file in descriptor.files)
+        for file in descriptor.files:
+            assert len(file.md5) == 32
+            assert {len(sha256 or "") for sha256 in file.contents.values()} == (
+                {0} if name == "cifar100" else {64}
+            )
         assert bool(descriptor.files) == bool(descriptor.mirrors)
         assert all(mirror.startswith("http") for mirror in descriptor.mirrors)
 
@@ -66,23 +73,16 @@ def test_mnist_5k_is_mlxtends() -> None:
 images = arrays.arrays("uint8", st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)))
 
 
-@given(images, st.booleans())
-def test_idx_images(
-    tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, packed: bool
-) -> None:
-    path = tmp_path_factory.mktemp("idx") / "images"
-    data = idx_images(array)
-    path.write_bytes(gzip.compress(data) if packed else data)
-    found = read_idx_images(path)
+@given(images)
+def test_idx_images(array: np.ndarray) -> None:
+    found = idx_images("x", official.idx_images(array))
     assert found[..., 0].tolist() == array.tolist()
     assert found.shape == (*array.shape, 1)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=20))
-def test_idx_labels(tmp_path_factory: pytest.TempPathFactory, labels: list[int]) -> None:
-    path = tmp_path_factory.mktemp("idx") / "labels"
-    path.write_bytes(idx_labels(np.array(labels)))
-    found = read_idx_labels(path, 10)
+def test_idx_labels(labels: list[int]) -> None:
+    found = idx_labels("x", official.idx_labels(np.array(labels)), 10)
     assert (found.tolist(), found.dtype) == (labels, "int64")
 
 
@@ -98,6 +98,7 @@ def test_cifar_rows(array: np.ndarray, label_bytes: int) -> None:
 
 
 ARRAY = np.arange(2 * 3 * 3, dtype="uint8").reshape(2, 3, 3)
+WHOLE = official.idx_images(ARRAY)
 
 
 @pytest.mark.parametrize(
@@ -105,53 +106,57 @@ ARRAY = np.arange(2 * 3 * 3, dtype="uint8").reshape(2, 3, 3)
     [
         (b"", "f: not an IDX file of images (magic number 0x00000000, expected 0x00000803)"),
         (
-            idx_labels(np.array([1, 2])),
+            official.idx_labels(np.array([1, 2])),
             "f: not an IDX file of images (magic number 0x00000801, expected 0x00000803)",
         ),
         (
             b"<!DOCTYPE html>",
             "f: not an IDX file of images (magic number 0x3c21444f, expected 0x00000803)",
         ),
-        (idx_images(ARRAY)[:-1], "f: 17 bytes of images, expected 2 × 3 × 3"),
-        (idx_images(ARRAY) + b"x", "f: more than 18 bytes of images, expected 2 × 3 × 3"),
+        (WHOLE[:-1], "f: 17 bytes of images, expected 2 × 3 × 3"),
+        (WHOLE + b"x", "f: 19 bytes of images, expected 2 × 3 × 3"),
         (
             struct.pack(">4L", 0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1) + b"abc",
             "f: 3 bytes of images, expected 4294967295 × 4294967295 × 4294967295",
         ),
-        (
-            gzip.compress(idx_images(ARRAY))[:-12],
-            "f: damaged or of an unknown kind (Compressed file ended before the end-of-stream "
-            "marker was reached)",
-        ),
     ],
 )
-def test_damaged_idx_images_get_one_line(tmp_path: Path, data: bytes, message: str) -> None:
-    path = tmp_path / "f"
-    path.write_bytes(data)
+def test_damaged_idx_images_get_one_line(data: bytes, message: str) -> None:
     with pytest.raises(PipelineError) as error:
-        read_idx_images(path)
+        idx_images("f", data)
     assert str(error.value) == message
 
 
-def test_wrong_idx_labels_get_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "f"
-    path.write_bytes(idx_labels(np.array([0, 9, 10])))
+def test_wrong_idx_labels_get_one_line() -> None:
     with pytest.raises(PipelineError) as error:
-        read_idx_labels(path, 10)
+        idx_labels("f", official.idx_labels(np.array([0, 9, 10])), 10)
     assert str(error.value) == "f: label 10 of image 2, expected 0 to 9"
+
+
+def test_a_file_cut_short_gets_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(WHOLE)[:-12])
+    descriptor = registry.descriptor("mnist")
+    with pytest.raises(PipelineError) as error:
+        readers.read(descriptor, {file.name: path for file in descriptor.files})
+    assert str(error.value) == (
+        "train-images-idx3-ubyte.gz: damaged or of an unknown kind (Compressed file ended before "
+        "the end-of-stream marker was reached)"
+    )
 
 
 def test_as_many_labels_as_images(tmp_path: Path) -> None:
     descriptor = registry.descriptor("mnist")
     paths = {file.name: tmp_path / file.name for file in descriptor.files}
     for name, path in paths.items():
-        path.write_bytes(idx_images(ARRAY) if "images" in name else idx_labels(np.zeros(3, int)))
+        labels = official.idx_labels(np.zeros(3, int))
+        path.write_bytes(WHOLE if "images" in name else labels)
     with pytest.raises(PipelineError) as error:
         readers.read(descriptor, paths)
-    assert str(error.value) == "train-labels-idx1-ubyte.gz: 3 labels for 2 images"
+    assert str(error.value) == "train-labels-idx1-ubyte: 3 labels for 2 images"
     for name, path in paths.items():
         if "labels" in name:
-            path.write_bytes(idx_labels(np.zeros(2, int)))
+            path.write_bytes(official.idx_labels(np.zeros(2, int)))
     with pytest.raises(PipelineError) as error:
         readers.read(descriptor, paths)
     assert str(error.value) == "MNIST: images of 3×3×1, expected 28×28×1"
@@ -236,4 +241,3 @@ def test_a_descriptor_says_no_more_than_it_knows() -> None:
         Descriptor.model_validate(
             {**registry.descriptor("digits").model_dump(), "colour": "no such key"}
         )
-    assert SourceFile(name="a", md5="b").unpacked_sha256 is None

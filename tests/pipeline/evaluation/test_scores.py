@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from pipeline.evaluation.scores import both_columns, score
+from pipeline.evaluation.scores import score
+from pipeline.networks.predicting import both_columns
 
 
 def one_hot(labels, classes):

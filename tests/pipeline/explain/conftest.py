@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.networks.build import build_model
+from pipeline.networks import build
 
 MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
 
@@ -13,7 +13,7 @@ MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
 def model() -> keras.Model:
     """A tiny network of three classes for 8×8 grey images, with random weights."""
     keras.utils.set_random_seed(1)
-    return build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX)
+    return build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX)
 
 
 @pytest.fixture(scope="module")

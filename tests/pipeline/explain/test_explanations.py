@@ -7,10 +7,11 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.explain import activations, grad_cam, worst_mistakes, write_explanations
+from pipeline.networks.table import layer_rows
 from pipeline.runtime import files
 
 LABELS = np.arange(20) % 3
-NAMES = ["activations.npz", "explanations.json", "grad_cam.npz"]
+NAMES = ["activations.npz", "explanations.json", "grad_cam.npz", "layers.json"]
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def test_it_holds_the_maps_of_the_image_and_of_the_mistakes(
             np.testing.assert_array_equal(maps[name], values)
     with np.load(tmp_path / "grad_cam.npz", allow_pickle=False) as heat:
         np.testing.assert_array_equal(heat["maps"], grad_cam(model, images[worst]))
+    assert files.read_json(tmp_path / "layers.json") == layer_rows(model)
 
 
 def test_twice_gives_the_same_bytes(tmp_path: Path, model, images, probabilities) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.explain import activations, grad_cam
-from pipeline.networks.build import build_model, single_view
+from pipeline.networks import build
+from pipeline.networks.building import single_view
 
 MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
 
@@ -31,20 +32,20 @@ def test_they_are_the_layers_outputs_in_order(model, images) -> None:
 
 
 def test_pools_count_dropouts_do_not() -> None:
-    small = build_model("three_block_cnn", (16, 16, 3), 4, normalization=MINMAX)
+    small = build("three_block_cnn", (16, 16, 3), 4, normalization=MINMAX)
     maps = activations(small, np.zeros((16, 16, 3), np.uint8))
     assert list(maps) == ["conv_1", "pool_1", "conv_2", "pool_2", "conv_3", "pool_3"]
     assert maps["pool_3"].shape == (2, 2, 256)
 
 
 def test_a_padded_pool_counts() -> None:
-    deep = build_model("mnist_deep_cnn", (28, 28, 1), 2, normalization=MINMAX)
+    deep = build("mnist_deep_cnn", (28, 28, 1), 2, normalization=MINMAX)
     assert activations(deep, np.zeros((28, 28, 1), np.uint8))["pool_3"].shape == (4, 4, 128)
 
 
 @pytest.mark.parametrize("activation", ["maxout", "leaky_relu"])
 def test_an_activation_in_a_layer_of_its_own_belongs_to_the_convolution(activation: str) -> None:
-    other = build_model("mnist_cnn", (8, 8, 1), 3, activation=activation, normalization=MINMAX)
+    other = build("mnist_cnn", (8, 8, 1), 3, activation=activation, normalization=MINMAX)
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 1), np.uint8)
     maps = activations(other, image)
     expected = step_by_step(other, image)
@@ -55,7 +56,7 @@ def test_an_activation_in_a_layer_of_its_own_belongs_to_the_convolution(activati
 
 def test_vgg16_shows_its_first_eight_layers() -> None:
     imagenet = {"method": "imagenet", "mean": [], "variance": []}
-    vgg = build_model("vgg16", (32, 32, 3), 2, normalization=imagenet)
+    vgg = build("vgg16", (32, 32, 3), 2, normalization=imagenet)
     maps = activations(vgg, np.full((32, 32, 3), 99, np.uint8))
     assert list(maps) == [
         *("block1_conv1", "block1_conv2", "block1_pool"),
@@ -66,7 +67,7 @@ def test_vgg16_shows_its_first_eight_layers() -> None:
 
 
 def test_the_single_view_of_a_model_with_views_has_maps_and_heat() -> None:
-    fast = build_model("fast_cnn", (16, 16, 3), 3, normalization=MINMAX, views=6, mirror=True)
+    fast = build("fast_cnn", (16, 16, 3), 3, normalization=MINMAX, views=6, mirror=True)
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     maps = activations(single_view(fast), image)
     assert list(maps) == ["whitening", *(f"conv_{i}" for i in range(1, 7))]

@@ -12,7 +12,7 @@ import pytest
 from pipeline import backend
 from pipeline.explain import grad_cam
 from pipeline.explain.cam import BATCH
-from pipeline.networks.build import build_model
+from pipeline.networks import build
 from tests.support import REPOSITORY
 
 MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
@@ -116,7 +116,7 @@ def test_an_image_has_the_same_map_whatever_stands_beside_it(model, images) -> N
 @pytest.mark.parametrize("name", ["mnist_cnn", "mnist_deep_cnn", "three_block_cnn"])
 def test_every_network_gives_maps_of_its_images(name: str, activation: str | None) -> None:
     keras.utils.set_random_seed(3)
-    other = build_model(name, (14, 12, 1), 4, activation=activation, normalization=MINMAX)
+    other = build(name, (14, 12, 1), 4, activation=activation, normalization=MINMAX)
     shown = np.random.default_rng(0).integers(0, 256, (2, 14, 12, 1), np.uint8)
     heat = grad_cam(other, shown)
     assert heat.shape == (2, 14, 12)
@@ -127,7 +127,7 @@ def test_every_network_gives_maps_of_its_images(name: str, activation: str | Non
 def test_vgg16_gives_maps() -> None:
     keras.utils.set_random_seed(3)
     imagenet = {"method": "imagenet", "mean": [], "variance": []}
-    vgg = build_model("vgg16", (32, 32, 3), 2, normalization=imagenet)
+    vgg = build("vgg16", (32, 32, 3), 2, normalization=imagenet)
     shown = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     heat = grad_cam(vgg, shown)
     assert heat.shape == (3, 32, 32)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.networks.presets import PRESETS
-from pipeline.networks.tracing import count_parameters
 from pipeline.runtime import files, paths
 
+CODE = "c0de" * 16  # the digest that the stage `params` writes beside the parameters
+TOTAL = 5_402  # parameters of the network that is said to have run
 PARAMETERS: dict[str, Any] = {
     "dataset": "digits",
     "image_size": None,
@@ -67,15 +67,14 @@ def write_run(
     }
     files.write_json(paths.PREPARED / "dataset.json", described | (dataset or {}))
     resolved = PARAMETERS | parameters
-    files.write_json(paths.PARAMS / "report.json", resolved)
+    files.write_json(paths.PARAMS / "report.json", {"code": CODE, **resolved})
     _write_history(phases, validation)
     predicted = labels["test"].copy()
     predicted[:wrong] = (predicted[:wrong] + 1) % count
-    preset = PRESETS[resolved["model"]]
-    total = count_parameters(preset.base + preset.network, (size, size, channels), count)
-    _write_scores(classes, labels["test"], predicted, total)
+    _write_scores(classes, labels["test"], predicted, TOTAL)
     _write_predictions(classes, labels["test"], predicted, names)
     _write_explanations(size, list(range(wrong)), heat)
+    _write_layers((size, size, channels), count, TOTAL)
 
 
 def _write_history(phases: tuple[str, ...], validation: bool) -> None:
@@ -146,3 +145,18 @@ def _write_explanations(size: int, mistakes: list[int], heat: bool) -> None:
         paths.EXPLANATIONS / "explanations.json",
         {"image": 0, "layers": list(maps), "mistakes": mistakes},
     )
+
+
+def _write_layers(shape: tuple[int, int, int], classes: int, total: int) -> None:
+    """A normalisation, a convolution, and a dense layer with the other parameters."""
+    height, width, channels = shape
+    first = 10 * (9 * channels + 1)
+    described = [
+        ("normalization", "Rescaling", "pixels divided by 255", [*shape], 0, ""),
+        ("conv_1", "Conv2D", "convolution, 10 filters of 3×3", [height, width, 10], first, "yes"),
+        ("flatten", "Flatten", "maps to one vector", [height * width * 10], 0, ""),
+        ("output", "Dense", "dense, softmax", [classes], total - first, "yes"),
+    ]
+    names = ("name", "kind", "what", "output", "parameters", "trained")
+    rows = [dict(zip(names, row, strict=True)) for row in described]
+    files.write_json(paths.EXPLANATIONS / "layers.json", rows)

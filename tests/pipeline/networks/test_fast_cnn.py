@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model, saving, single_view
+from pipeline.networks import build, saving
+from pipeline.networks.building import single_view
 from pipeline.networks.layers import IdentityConvolution
 from pipeline.networks.views import MeanOfViews, Views
 from pipeline.networks.whitening import fit_whitening, whitening_kernel
@@ -38,7 +39,7 @@ def test_whitened_patches_are_uncorrelated_and_of_variance_one(channels):
 
 def test_the_whitening_is_fitted_on_the_normalised_images_and_not_trained():
     images = photographs(300)
-    model = build_model("fast_cnn", (12, 12, 3), 3, normalization=MINMAX)
+    model = build("fast_cnn", (12, 12, 3), 3, normalization=MINMAX)
     layer = model.get_layer("whitening")
     fit_whitening(model, images)
     np.testing.assert_allclose(
@@ -80,7 +81,7 @@ def test_a_prediction_is_the_weighted_mean_over_the_views(views, mirror, count):
 
 def test_a_saved_model_has_its_views_inside(tmp_path):
     keras.utils.set_random_seed(1)
-    model = build_model("fast_cnn", (12, 12, 3), 4, normalization=MINMAX, views=2, mirror=True)
+    model = build("fast_cnn", (12, 12, 3), 4, normalization=MINMAX, views=2, mirror=True)
     images = photographs(5)
     fit_whitening(model, images)
     saving.save_model(model, tmp_path / "model.keras")
@@ -100,11 +101,11 @@ def test_a_saved_model_has_its_views_inside(tmp_path):
 
 
 def test_the_output_begins_near_even_probabilities():
-    model = build_model("fast_cnn", (32, 32, 3), 10, normalization=MINMAX)
+    model = build("fast_cnn", (32, 32, 3), 10, normalization=MINMAX)
     probabilities = model.predict(photographs(20, 32), verbose=0)
     np.testing.assert_allclose(probabilities, 0.1, atol=0.05)
 
 
 def test_maxout_has_no_pairs_to_choose_from():
     with pytest.raises(PipelineError, match="activation: maxout needs filters in pairs"):
-        build_model("fast_cnn", (32, 32, 3), 10, activation="maxout")
+        build("fast_cnn", (32, 32, 3), 10, activation="maxout")

@@ -53,6 +53,10 @@ class TestRefused:
             ("test_fraction", "0", "input should be greater than 0, not 0"),
             ("activation", "rellu", "input should be 'relu', 'sigmoid', 'tanh', 'leaky_relu', "
              "'elu', 'gelu' or 'maxout', not 'rellu'"),
+            ("augmentation", "affin", "affin: unknown; did you mean affine?"),
+            ("augmentation", "affine+affine", "affine stands twice; keep one of the two"),
+            ("dtype", "float16", "input should be 'float32', 'mixed_bfloat16' or 'mixed_float16', "
+             "not 'float16'"),
             ("optimizer", "7", "input should be 'adam', 'rmsprop', 'sgd' or 'muon', not 7"),
             ("seed", "-1", "input should be greater than or equal to 0, not -1"),
             ("deterministic", "1", "input should be a valid boolean, not 1"),
@@ -64,10 +68,11 @@ class TestRefused:
     def test_a_value(self, key, value, line):
         assert refusal(changed(key, value)) == f"params.yaml: {key}: {line}"
 
-    def test_mixed_float16_with_the_reason(self):
+    def test_mixed_float16_with_the_reason_where_there_is_no_gpu(self, monkeypatch):
+        monkeypatch.setattr("pipeline.backend.DRIVERS", ("/no/such/driver",))
         assert refusal(changed("dtype", "mixed_float16")) == (
-            "params.yaml: dtype: mixed_float16 has no fast kernels on a CPU and loses small "
-            "gradients; use mixed_bfloat16"
+            "params.yaml: dtype: mixed_float16 has no fast kernels on a CPU, and there is no "
+            "driver of an NVIDIA GPU here; use mixed_bfloat16"
         )
 
     def test_an_unknown_key_with_the_nearest(self):
@@ -96,7 +101,9 @@ class TestRefused:
         )
 
     def test_a_list_in_place_of_keys(self):
-        assert refusal("- epochs\n") == "params.yaml: expected `name: value` lines"
+        assert refusal("- epochs\n") == (
+            "params.yaml: expected `name: value` lines, not ['epochs']"
+        )
 
     def test_tabs(self):
         assert refusal("epochs:\n\t- 3\n") == (
@@ -137,6 +144,20 @@ class TestAccepted:
         parameters = read_parameters(Path("params.yaml"))
         assert (parameters.learning_rate, parameters.dropout) == (1.0, 0)
 
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [("true", "affine"), ("false", "none"), ("affine", "affine"), ("none", "none"),
+         ("translate", "translate"), ("null", None)],
+    )  # fmt: skip
+    def test_augmentation_by_its_name_or_alias(self, value, meant):
+        Path("params.yaml").write_text(changed("augmentation", value))
+        assert read_parameters(Path("params.yaml")).augmentation == meant
+
+    def test_mixed_float16_where_there_is_a_gpu(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("pipeline.backend.DRIVERS", (str(tmp_path),))
+        set_parameters(dtype="mixed_float16")
+        assert read_parameters(Path("params.yaml")).dtype == "mixed_float16"
+
     def test_a_byte_order_mark(self):
         Path("params.yaml").write_bytes(b"\xef\xbb\xbf" + DEFAULT.encode())
         assert read_parameters(Path("params.yaml")).seed == 42
@@ -157,6 +178,8 @@ class TestAccepted:
     def test_any_value_is_read_or_refused_in_one_line(self, key, value):
         set_parameters(**{key: value})
         message = ""
+        if key == "augmentation" and isinstance(value, bool):
+            value = "affine" if value else "none"
         try:
             assert getattr(read_parameters(Path("params.yaml")), key) == value
         except PipelineError as error:

@@ -7,9 +7,13 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.parameters.reader import read_parameters
 from pipeline.parameters.resolve import cut, resolve
+from pipeline.parameters.stages import STAGES, StageParameters
 from tests.support import refusal, set_parameters
 
 pytestmark = pytest.mark.usefixtures("workspace")
+
+
+CODE = {stage.stage(): f"the code of {stage.stage()}" for stage in STAGES}
 
 
 def resolved(**changes):
@@ -17,24 +21,28 @@ def resolved(**changes):
     return resolve(read_parameters(Path("params.yaml")))
 
 
+def cuts(code=CODE, **changes) -> dict[str, StageParameters]:
+    return {own.stage(): own for own in cut(resolved(**changes), code)}
+
+
 def test_the_default_is_two_block_cnn_as_published_but_for_the_epochs():
     values = resolved()
     assert values["epochs"] == 12
     assert (values["batch_size"], values["optimizer"], values["learning_rate"]) == (
-        128,
+        256,
         "adam",
         1e-3,
     )
-    assert (values["dropout"], values["normalization"]) == ([0.1, 0.8], "minmax")
-    assert resolved(epochs=None)["epochs"] == 50
+    assert (values["dropout"], values["normalization"]) == ([0.25, 0.2], "minmax")
+    assert resolved(epochs=None)["epochs"] == 10
 
 
 @pytest.mark.parametrize(
     ("model", "given", "rates"),
     [
-        ("two_block_cnn", 0.5, [0.1, 0.5]),
+        ("two_block_cnn", 0.5, [0.25, 0.5]),
         ("two_block_cnn", [0.3, 0.6], [0.3, 0.6]),
-        ("two_block_cnn", 0, [0.1, 0]),
+        ("two_block_cnn", 0, [0.25, 0]),
         ("three_block_cnn", None, [0, 0, 0]),
         ("three_block_cnn", 0.3, [0, 0, 0.3]),
         ("mnist_cnn", None, []),
@@ -91,7 +99,7 @@ def test_ones_own_images_get_the_published_size(tmp_path):
         ({"dataset": "mnist_5"}, "dataset: mnist_5: unknown data set; did you mean mnist_5k?"),
         ({"dataset": "/no/such"}, "dataset: /no/such: no such file or folder"),
         ({"dropout": [0.1]}, "dropout: 1 rates for two_block_cnn, which has 2 places "
-                             "(published: [0.1, 0.8])"),
+                             "(published: [0.25, 0.2])"),
         ({"model": "mnist_cnn", "dropout": 0.5}, "dropout: mnist_cnn has no place for dropout; "
                                                  "leave it null"),
         ({"dataset": "digits", "model": "fashion_pool_cnn"},
@@ -145,15 +153,22 @@ def test_a_relative_path_gets_the_absolute_one(workspace):
 
 
 def test_a_stage_gets_what_it_uses_and_no_more():
-    before = {own.path().name: own for own in cut(resolved())}
-    after = {own.path().name: own for own in cut(resolved(epochs=3, explain_image=5))}
+    before, after = cuts(), cuts(epochs=3, explain_image=5)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"train.json", "evaluate.json"}
+    assert changed == {"train", "evaluate", "report"}  # the report shows all of them
+
+
+def test_a_stage_gets_the_digest_of_its_own_code():
+    before, after = cuts(), cuts({**CODE, "features": "another"})
+    assert {name: own.code for name, own in before.items()} == CODE
+    assert {name for name in before if before[name] != after[name]} == {"features"}
+    assert before["features"].model is None  # and still it has one
+    assert before["report"].resolved == resolved()
 
 
 def test_features_run_for_a_frozen_base_without_augmentation_alone():
     def features(**changes):
-        return next(own for own in cut(resolved(**changes)) if own.path().name == "features.json")
+        return cuts(**changes)["features"]
 
     assert features().model is None
     assert features(model="vgg16").model == "vgg16"

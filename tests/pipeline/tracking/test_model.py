@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.networks.build import build_model, layers, saving
+from pipeline.networks import build, layers, saving
 from pipeline.tracking import start_run
 from tests.support import REPOSITORY
 
@@ -24,7 +24,8 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (12, 8, 8, 3), dtype="uint8")
 ELSEWHERE = """
 import importlib.util, json, sys
 import mlflow, numpy as np
-assert importlib.util.find_spec("stages") is None
+for name in ("stages", "pipeline", "tools", "benchmarks"):
+    assert importlib.util.find_spec(name) is None, name
 mlflow.set_tracking_uri(sys.argv[1])
 pixels = np.load("pixels.npy")
 model = mlflow.pyfunc.load_model(sys.argv[2])
@@ -59,9 +60,7 @@ def files_of(root: Path) -> list[str]:
 def test_it_predicts_as_the_pipeline_does(tracked, classes, activation, capfd):
     import mlflow
 
-    model = build_model(
-        "tiny_cnn", (8, 8, 1), len(classes), activation=activation, normalization=MINMAX
-    )
+    model = build("tiny_cnn", (8, 8, 1), len(classes), activation=activation, normalization=MINMAX)
     path = save(model)
     expected = saving.load_model(path).predict(PIXELS, verbose=0)
     record = start_run(PARAMETERS, {})
@@ -116,7 +115,7 @@ def test_it_loads_where_the_pipeline_is_not(tracked, tmp_path):
 
 
 def test_what_it_needs_is_named_in_the_versions_of_here(tracked):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     record = start_run(PARAMETERS, {})
     record.log_model(path, PIXELS[:1], ["0", "1", "2"])
     (needed,) = (tracked / "mlartifacts" / "models").rglob("requirements.txt")
@@ -130,7 +129,7 @@ def test_what_it_needs_is_named_in_the_versions_of_here(tracked):
 
 
 def test_a_training_killed_while_it_logs_leaves_one_model(client):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     first = start_run(PARAMETERS, {})
     experiment = first.store.experiment_id
     client.create_logged_model(experiment, "model", source_run_id=first.run_id)  # not finished
@@ -144,10 +143,23 @@ def test_a_training_killed_while_it_logs_leaves_one_model(client):
     ]
 
 
-def test_the_code_that_goes_along_is_the_package(tracked):
-    path = save(build_model("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
+def test_the_code_that_goes_along_is_what_loads_and_predicts(tracked):
+    path = save(build("tiny_cnn", (8, 8, 1), 3, normalization=MINMAX))
     record = start_run(PARAMETERS, {})
     record.log_model(path, PIXELS[:1], ["0", "1", "2"])
-    (code,) = (tracked / "mlartifacts" / "models").rglob("code/stages")
-    for name in ("models/layers.py", "tracking/carried/models.py"):
-        assert (code / name).read_bytes() == (REPOSITORY / "stages" / name).read_bytes()
+    (code,) = (tracked / "mlartifacts" / "models").rglob("code")
+    assert [folder.name for folder in code.iterdir()] == ["pipeline"]
+    carried = {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
+    assert {
+        "pipeline/__init__.py",
+        "pipeline/networks/layers.py",
+        "pipeline/networks/loader/__init__.py",
+        "pipeline/networks/loader/models.py",
+        "pipeline/networks/predicting.py",
+        "pipeline/networks/views.py",
+    } <= carried
+    rooms = {name.split("/")[1] for name in carried if name.count("/") > 1}
+    assert rooms == {"networks"}  # nothing that trains, reads data or draws
+    assert not [name for name in carried if "presets" in name or "build" in name]
+    for name in carried:
+        assert (code / name).read_bytes() == (REPOSITORY / name).read_bytes()

@@ -3,7 +3,12 @@
 import numpy as np
 
 from pipeline.training import augmentation
-from pipeline.training.augmentation import affine, random_maps
+from pipeline.training.augmentation import (
+    affine,
+    random_erasing,
+    random_maps,
+    random_resized_crop,
+)
 
 IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0]
 
@@ -75,3 +80,58 @@ def test_translation_moves_by_up_to_two_pixels_of_32_and_mirrors_the_chosen():
         assert len(places) == 1
         found.add(places[0])
     assert len(found) == 25
+
+
+def ramp(count: int, height: int, width: int) -> np.ndarray:
+    """Images whose red is the column, whose green is the row."""
+    rows, columns = np.mgrid[:height, :width].astype("uint8")
+    image = np.stack([columns, rows, np.zeros_like(rows)], axis=-1)
+    return np.repeat(image[None], count, axis=0)
+
+
+def test_a_resized_crop_is_a_part_of_the_image_brought_to_its_size():
+    crops = random_resized_crop(ramp(200, 60, 90), np.random.default_rng(0), mirror=False)
+    left, right = crops[:, 0, 0, 0].astype(int), crops[:, 0, -1, 0].astype(int)
+    top, bottom = crops[:, 0, 0, 1].astype(int), crops[:, -1, 0, 1].astype(int)
+    assert (left >= 0).all() and (right <= 89).all() and (left < right).all()  # noqa: PT018
+    area = (right - left + 1) * (bottom - top + 1) / (60 * 90)
+    assert area.min() < 0.15
+    assert area.max() > 0.8
+    ratio = (right - left + 1) / (bottom - top + 1)
+    assert 0.7 < np.quantile(ratio, 0.05) < np.quantile(ratio, 0.95) < 1.55
+    middle = crops[:, 30, 45, 0].astype(int)  # straight lines stay straight
+    np.testing.assert_allclose(middle, left + (right - left) * 45 / 89, atol=1)
+
+
+def test_half_of_the_resized_crops_are_mirrored():
+    crops = random_resized_crop(ramp(400, 20, 30), np.random.default_rng(1), mirror=True)
+    turned = crops[:, 0, 0, 0].astype(int) > crops[:, 0, -1, 0].astype(int)
+    assert 0.4 < turned.mean() < 0.6
+
+
+def test_erasing_puts_noise_over_a_rectangle_of_half_of_the_images():
+    images = np.full((400, 40, 30, 3), 7, "uint8")
+    erased = random_erasing(images, np.random.default_rng(0))
+    assert (images == 7).all()
+    touched = (erased != 7).any(axis=(1, 2, 3))
+    assert 0.42 < touched.mean() < 0.58
+    for image in erased[touched]:
+        changed = (image != 7).any(axis=-1)
+        rows, columns = changed.any(axis=1), changed.any(axis=0)
+        area = rows.sum() * columns.sum() / changed.size
+        assert 0.005 < area <= 0.45
+        inside = image[rows][:, columns]
+        if inside.size > 300:
+            assert 90 < inside.mean() < 165  # noise, not one colour
+            assert changed.sum() > 0.98 * rows.sum() * columns.sum()
+
+
+def test_the_same_generator_gives_the_same_pixels():
+    images = np.random.default_rng(9).integers(0, 256, (6, 12, 12, 3), dtype="uint8")
+    for change in (
+        lambda g: random_resized_crop(images, g, True),
+        lambda g: random_erasing(images, g),
+    ):
+        one, two, other = (change(np.random.default_rng(seed)) for seed in (4, 4, 5))
+        np.testing.assert_array_equal(one, two)
+        assert (one != other).any()

@@ -8,11 +8,12 @@ import pytest
 
 from pipeline import backend
 from pipeline.errors import PipelineError
-from pipeline.networks.build import build_model
+from pipeline.networks import build
 from pipeline.training import checkpoint
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress
-from pipeline.training.fitting import CHECKPOINT, Phase, best_epoch, fit, should_stop
+from pipeline.training.fitting import CHECKPOINT, Phase, fit, should_stop
+from pipeline.training.history import best_epoch
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 8, 8, 1), dtype="uint8")
@@ -32,13 +33,14 @@ def phases(seed: int = 1, **options):
     """Two phases of a small network with dropout; the first trains the last layers alone."""
     keras.utils.set_random_seed(seed)
     normalization = {"method": "minmax", "mean": [], "variance": []}
-    model = build_model("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
+    model = build("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
     settings = {
         "epochs": 3,
         "optimizer": "adam",
         "learning_rate": 1e-2,
         "learning_rate_schedule": "cosine",
         "weight_decay": 0.0,
+        "momentum": 0.0,
         "warmup_epochs": 0.5,
         "label_smoothing": 0.1,
         "early_stopping": None,
@@ -159,3 +161,41 @@ def test_half_a_checkpoint_is_none(tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     assert checkpoint.read_progress(path) is None
     assert checkpoint.read_progress(tmp_path / "nothing.npz") is None
+
+
+@pytest.mark.parametrize("options", [{}, {"best_weights": True}])
+@pytest.mark.parametrize("die_after", [1, 3, 6])
+def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options, die_after):
+    options = {"ema": 0.9, **options}
+    whole, history, _ = train(tmp_path / "whole", **options)
+    train(tmp_path / "killed", die_after=die_after, **options)
+    resumed, resumed_history, _ = train(tmp_path / "killed", **options)
+    assert resumed_history == history
+    for ours, theirs in zip(resumed, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_exponential_mean_is_what_it_says(tmp_path):
+    """By hand from the weights after each step: m ← 0.8·m + 0.2·w, beginning at the first w."""
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append([np.array(w) for w in self.model.trainable_weights])
+
+    model, drawn = phases(optimizer="sgd", ema=0.8, epochs=2)
+    phase = next(drawn)
+    compiled = phase.model.fit
+    phase.model.fit = lambda *a, callbacks, **k: compiled(*a, callbacks=[*callbacks, Watch()], **k)
+    progress = Progress()
+    fit([phase], tmp_path, progress, lambda progress: None)
+    mean = seen[0]
+    for weights in seen[1:]:
+        mean = [0.8 * m + 0.2 * w for m, w in zip(mean, weights, strict=True)]
+    for ours, theirs in zip(model.trainable_weights, mean, strict=True):
+        np.testing.assert_allclose(np.array(ours), theirs, atol=1e-6)
+    assert np.abs(np.array(model.trainable_weights[0]) - seen[-1][0]).max() > 1e-5
+    # What was validated is the mean, too.
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    of_mean = float(loss(LABELS[30:], model.predict(IMAGES[30:], verbose=0)))
+    assert of_mean == pytest.approx(progress.history[-1]["val_loss"], rel=1e-4)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.comparison.chance import compare, incomparable, mcnemar, spread
-from tools.comparison.runs import Outcome, Results, Run
+from tools.comparison.chance import compare, compare_all, incomparable, mcnemar
+from tools.runs.run import Outcome, Results, Run
+from tools.runs.spread import spread
 
 
 def made(right: list[int], **changes) -> Run:
@@ -58,7 +59,7 @@ def test_two_outcomes_are_counted():
         ({"data_digest": "e"}, "they were trained and scored on other data"),
         (
             {"data_digest": "e", "parameters": {"split_seed": "7"}},
-            "they were trained and scored on other data (split_seed None and 7)",
+            "they were trained and scored on other data (another split_seed)",
         ),
     ],
 )
@@ -82,6 +83,32 @@ def test_runs_without_data_digest_or_predictions():
     assert incomparable(one, two) == "they were trained and scored on other data"
     two.results.outcome = None
     assert incomparable(one, two) == "name has no predictions"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 1), min_size=3, max_size=3),
+            st.sampled_from([{}, {"images": "others"}, {"data_digest": "e"}, {"test_digest": "t"}]),
+            st.booleans(),
+        ),
+        max_size=6,
+    )
+)
+def test_all_pairs_are_what_each_pair_would_be(chosen):
+    runs = [made(right, name=f"run {i}", **what) for i, (right, what, _) in enumerate(chosen)]
+    for run, (*_, without) in zip(runs, chosen, strict=True):
+        if without:
+            run.results.outcome = None
+    found = compare_all(runs)
+    pairs = [(runs[j], runs[i]) for i in range(len(runs)) for j in range(i)]
+    assert len(found.both) == len(found.p) == len(pairs)
+    for both, p, (first, second) in zip(found.both, found.p, pairs, strict=True):
+        if reason := incomparable(first, second):
+            assert found.reasons[-1 - both] == reason
+        else:
+            expected = compare(first, second)
+            assert (both, p) == (expected.both, expected.p)
 
 
 def test_the_spread():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from tools.comparison.experiments import Experiment
-from tools.comparison.runs import Outcome, Results, Run, setting
-from tools.comparison.together import differing, find, join, same_setting, shown
+from tools.comparison.together import differing, shown
+from tools.runs.experiments import Experiment
+from tools.runs.run import Outcome, Results, Run, setting
+from tools.runs.together import find, join, same_setting
 
 
 def made(name: str, started: float = 1, right=(1, 0), experiments=(), **parameters: str) -> Run:

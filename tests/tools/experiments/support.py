@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import REPOSITORY
+from tools.runs.run import Results, Run
 
 STAGE = """
 import csv, json, os, pathlib, sys, time
@@ -99,8 +100,11 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    """The command line of an entry point."""
-    return [sys.executable, "-m", f"stages.{name}", *arguments]
+    """The command line of an entry point, such as `sweep` or `bench`."""
+    (room,) = [
+        room for room in ("tools", "benchmarks") if (REPOSITORY / room / f"{name}.py").exists()
+    ]
+    return [sys.executable, "-m", f"{room}.{name}", *arguments]
 
 
 def run(name: str, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
@@ -123,3 +127,12 @@ def experiments(folder: Path) -> dict[str, str]:
     )
     pairs = [line.split() for line in lines if line]
     return {name.rsplit("/", 1)[1]: revision for name, revision in pairs}
+
+
+def run_of(accuracy: float, loss: float = 0.5, seconds: float | None = None) -> Run:
+    """A finished run with these figures and one epoch."""
+    metrics = {"test_accuracy": accuracy, "test_loss": loss}
+    if seconds is not None:
+        metrics["train_seconds"] = seconds
+    results = Results(history={"accuracy": [0.9]})
+    return Run("id", "name", "DVC", "FINISHED", 0, {}, metrics, results)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.networks.build import build_model, saving
+from pipeline.networks import build, saving
 from pipeline.runtime import files, paths
 from pipeline.tracking import start_run
 
@@ -22,7 +22,7 @@ def write_model(channels: int = 1, classes: list[str] | None = None, seed: int =
 
     classes = classes or CLASSES
     keras.utils.set_random_seed(seed)
-    model = build_model("tiny_cnn", (8, 8, channels), len(classes), normalization=MINMAX)
+    model = build("tiny_cnn", (8, 8, channels), len(classes), normalization=MINMAX)
     model.layers[-1].set_weights([w * 4 for w in model.layers[-1].get_weights()])  # surer of itself
     saving.save_model(model, MODEL)
     described = {"name": "bars", "classes": classes, "digest": "sha256:one"}

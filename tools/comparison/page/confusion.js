@@ -12,7 +12,7 @@ function matrix(title, classes, values, tint, text) {
 }
 
 function numbered(classes, values, tint, text) {
-  const table = element("table", { className: classes.length > 10 ? "matrix many" : "matrix" });
+  const table = element("table", { className: classes.length > 5 ? "matrix many" : "matrix" });
   const head = element("tr", {}, element("th", { title: "true class, by row; answer, by column" }, "true"));
   classes.forEach((name) => head.append(element("th", { scope: "col", title: name }, name)));
   const body = element("tbody");

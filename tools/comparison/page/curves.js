@@ -1,5 +1,6 @@
-// The curves of all shown runs: chosen ones in colour, the others faint, the one under the
-// pointer in ink.
+// The curves of all shown runs, drawn by Vega-Lite: chosen ones thick, with their training
+// dashed; as many of the others as there are colours left, best first; the rest faint; the one
+// under the pointer in ink.
 
 const MEASURES = {
   val_accuracy: { title: "validation accuracy", twin: "accuracy" },
@@ -8,92 +9,81 @@ const MEASURES = {
   loss: { title: "training loss" },
   learning_rate: { title: "learning rate" },
 };
-const SPACE = { left: 58, right: 14, top: 10, bottom: 34 };
-let scale = null; // of the last drawing: x(epoch), y(value) in pixels, and the lines in it
 
-function svg(name, attributes = {}, text = "") {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  return made;
+// A layer draws the rows of one kind. Colours are the style's variables, so that the picture
+// follows the system from light to dark by itself.
+const layer = (kind, filter, mark) => ({
+  name: kind,
+  transform: [{ filter }],
+  mark: { type: "line", strokeCap: "round", strokeJoin: "round", ...mark },
+  encoding: { detail: { field: "id" }, stroke: { field: "colour", type: "nominal", scale: null } },
+});
+const SPEC = {
+  width: "container",
+  height: 320,
+  background: null,
+  padding: { left: 0, right: 2, top: 6, bottom: 4 },
+  autosize: { type: "fit", contains: "padding" },
+  params: [{ name: "hovered", value: null }],
+  data: { name: "points" },
+  encoding: {
+    x: {
+      field: "epoch", type: "quantitative", scale: { nice: false, zero: false },
+      axis: { format: "d", tickMinStep: 1, tickCount: 10, grid: false, titleAnchor: "end" },
+    },
+    y: {
+      field: "value", type: "quantitative", scale: { zero: false },
+      axis: { title: null, tickCount: 6, format: "~r", minExtent: 44 },
+    },
+  },
+  layer: [
+    layer("faint", "datum.kind === 'faint'", { strokeWidth: 1, strokeOpacity: 0.6 }),
+    layer("coloured", "datum.kind === 'coloured'", { strokeWidth: 1.5 }),
+    layer("training", "datum.kind === 'training'", { strokeWidth: 1.5, strokeDash: [5, 4] }),
+    layer("chosen", "datum.kind === 'chosen'", { strokeWidth: 2.6 }),
+    layer("single", "datum.single", { type: "circle", size: 60, opacity: 1 }),
+    layer("hovered", "datum.id === hovered && datum.kind !== 'training'", { strokeWidth: 2.6 }),
+  ],
+  config: {
+    font: "system-ui, sans-serif",
+    view: { stroke: null },
+    axis: {
+      aria: false, domain: false, ticks: false, labelPadding: 8, labelFontSize: 12, titleFontSize: 12,
+      titleFontWeight: "normal", labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--line)",
+    },
+    mark: { aria: false },
+  },
+};
+SPEC.layer[4].encoding.fill = SPEC.layer[4].encoding.stroke;
+SPEC.layer[5].encoding.stroke = { value: "var(--ink)" };
+
+let view = null; // Vega's, once it is there
+let points = []; // what it draws: id, epoch, value, kind, colour, single
+
+// `ast` has Vega interpret its expressions: the page's policy forbids it to compile them.
+async function startCurves() {
+  const options = { mode: "vega-lite", renderer: "svg", ast: true, logLevel: 1, actions: false, tooltip: false, defaultStyle: false };
+  ({ view } = await vegaEmbed("#plot", SPEC, options));
+  drawCurves();
 }
 
-// Four to eight round numbers from low to high.
-function ticks(low, high) {
-  const rough = (high - low) / 5 || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high + step * 1e-9; i += 1) {
-    found.push(Number((i * step).toPrecision(10)));
-  }
-  return found;
+function pointsOf(run, column, kind) {
+  const values = run.history[column] ?? [];
+  return values
+    .map((value, i) => ({ id: run.id, epoch: run.history.epoch?.[i] ?? i + 1, value, kind, colour: colour(run.id), single: values.length === 1 }))
+    .filter(({ value }) => value !== null);
 }
-
-const points = (run, column) => (run.history[column] ?? [])
-  .map((value, i) => [run.history.epoch?.[i] ?? i + 1, value])
-  .filter(([, value]) => value !== null);
 
 function drawCurves() {
-  const { measure } = state;
-  const shown = visible().filter((run) => points(run, measure).length);
-  const plot = document.getElementById("plot");
-  const { width, height } = plot.getBoundingClientRect();
-  plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  plot.replaceChildren();
+  const { title, twin } = MEASURES[state.measure];
+  const kind = (run) => (state.chosen.includes(run.id) ? "chosen" : state.colours.has(run.id) ? "coloured" : "faint");
+  const twins = visible().filter((run) => twin && state.chosen.includes(run.id));
+  const drawn = visible().flatMap((run) => pointsOf(run, state.measure, kind(run)));
+  points = [...drawn, ...twins.flatMap((run) => pointsOf(run, twin, "training"))];
   drawMeasures();
-  drawLegend();
-  scale = null;
-  if (!shown.length) {
-    plot.append(svg("text", { x: 10, y: 24 }, `No shown run has a ${MEASURES[measure].title}.`));
-    return;
-  }
-  const chosen = state.chosen.map((id) => byId.get(id)).filter((run) => shown.includes(run));
-  const { twin } = MEASURES[measure];
-  const lines = shown.map((run) => ({ run, dots: points(run, measure) }));
-  const twins = twin ? chosen.map((run) => ({ run, dots: points(run, twin) })) : [];
-  scale = scaleFor([...lines, ...twins].flatMap(({ dots }) => dots), width, height);
-  drawAxes(plot, width, height);
-  const ordered = [...lines.filter(({ run }) => !chosen.includes(run)), ...lines.filter(({ run }) => chosen.includes(run))];
-  for (const { run, dots } of ordered) drawLine(plot, run, dots, chosen.includes(run) ? "chosen" : "");
-  for (const { run, dots } of twins) drawLine(plot, run, dots, "chosen training");
-  scale.lines = lines;
-}
-
-function scaleFor(dots, width, height) {
-  const [xs, ys] = [dots.map(([x]) => x), dots.map(([, y]) => y)];
-  const range = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
-  let [first, last] = range(xs);
-  let [low, high] = range(ys);
-  if (first === last) [first, last] = [first - 0.5, last + 0.5];
-  const air = (high - low) * 0.04 || 0.05;
-  [low, high] = [low - air, high + air];
-  const x = (epoch) => SPACE.left + ((epoch - first) / (last - first)) * (width - SPACE.left - SPACE.right);
-  const y = (value) => height - SPACE.bottom - ((value - low) / (high - low)) * (height - SPACE.top - SPACE.bottom);
-  return { x, y, first, last, low, high, lines: [] };
-}
-
-function drawAxes(plot, width, height) {
-  for (const value of ticks(scale.low, scale.high)) {
-    const y = scale.y(value);
-    plot.append(svg("line", { class: "grid", x1: SPACE.left, x2: width - SPACE.right, y1: y, y2: y }));
-    plot.append(svg("text", { x: SPACE.left - 8, y: y + 4, "text-anchor": "end" }, String(value)));
-  }
-  for (const value of ticks(scale.first, scale.last).filter(Number.isInteger)) {
-    plot.append(svg("text", { x: scale.x(value), y: height - SPACE.bottom + 18, "text-anchor": "middle" }, String(value)));
-  }
-  plot.append(svg("text", { x: width - SPACE.right, y: height - 2, "text-anchor": "end" }, "epoch"));
-}
-
-function drawLine(plot, run, dots, kind) {
-  const places = dots.map(([epoch, value]) => `${scale.x(epoch).toFixed(1)},${scale.y(value).toFixed(1)}`);
-  const line = svg("polyline", { points: places.join(" "), class: kind, "data-id": run.id });
-  if (kind) line.style.stroke = colour(run.id);
-  plot.append(line);
-  if (dots.length > 1) return;
-  const dot = svg("circle", { cx: scale.x(dots[0][0]), cy: scale.y(dots[0][1]), r: 4, class: kind });
-  dot.style.fill = kind ? colour(run.id) : "var(--faint)";
-  plot.append(dot);
+  drawLegend(new Set(drawn.map(({ id }) => id)));
+  document.getElementById("empty").textContent = drawn.length ? "" : `No shown run has a ${title}.`;
+  view?.data("points", points).runAsync();
 }
 
 function drawMeasures() {
@@ -111,54 +101,54 @@ function drawMeasures() {
   }));
 }
 
-function drawLegend() {
+function drawLegend(drawn) {
   const { twin } = MEASURES[state.measure];
-  const items = state.chosen.map((id) => {
-    const sign = element("i");
+  const chosen = state.chosen.filter((id) => drawn.has(id));
+  const others = [...state.colours.keys()].filter((id) => drawn.has(id) && !chosen.includes(id));
+  const items = [...chosen, ...others].map((id) => {
+    const sign = element("i", { className: chosen.includes(id) ? "chosen" : "" });
     sign.style.borderColor = colour(id);
-    return element("li", {}, sign, `${badge(id)} ${byId.get(id).name}`.trim());
+    const item = element("li", {}, sign, `${badge(id)} ${byId.get(id).name}`.trim());
+    item.addEventListener("mouseenter", () => hover(id));
+    item.addEventListener("mouseleave", () => hover(null));
+    return item;
   });
-  if (twin && items.length) items.push(element("li", {}, `(dashed: ${MEASURES[twin].title})`));
+  if (twin && chosen.length) items.push(element("li", {}, `dashed: ${MEASURES[twin].title}`));
+  const faint = drawn.size - chosen.length - others.length;
+  if (faint) items.push(element("li", {}, `grey: ${faint} more`));
   document.getElementById("legend").replaceChildren(...items);
 }
 
 function followInCurves() {
-  for (const line of document.querySelectorAll("#plot .hovered")) line.remove();
-  const found = scale?.lines.find(({ run }) => run.id === state.hovered);
-  if (!found) {
-    document.getElementById("reading").textContent = "";
-    return;
-  }
-  const plot = document.getElementById("plot");
-  drawLine(plot, found.run, found.dots, "hovered");
-  const last = plot.querySelectorAll(".hovered");
-  last.forEach((line) => { line.style.stroke = ""; });
-  const [epoch, value] = found.dots.at(-1);
-  document.getElementById("reading").textContent =
-    `${names(found.run)}: ${spelled(value)} after epoch ${epoch}`;
+  const last = points.findLast(({ id, kind }) => id === state.hovered && kind !== "training");
+  document.getElementById("reading").textContent = last
+    ? `${names(byId.get(last.id))}: ${spelled(last.value)} after epoch ${last.epoch}`
+    : "";
+  view?.signal("hovered", state.hovered).runAsync();
+}
+
+// The point nearest to the pointer, within 30 pixels.
+function nearest(event) {
+  const box = document.querySelector("#plot svg").getBoundingClientRect();
+  const [[left, top], air] = [view.origin(), view.padding()];
+  const [x, y] = [event.clientX - box.left - left - air.left, event.clientY - box.top - top - air.top];
+  const [across, down] = [view.scale("x"), view.scale("y")];
+  const distance = ({ epoch, value }) => Math.hypot(across(epoch) - x, down(value) - y);
+  return points
+    .filter(({ kind }) => kind !== "training")
+    .reduce((best, point) => (distance(point) < (best ? distance(best) : 30) ? point : best), null);
 }
 
 function listenToCurves() {
   const plot = document.getElementById("plot");
   plot.addEventListener("mousemove", (event) => {
-    if (!scale) return;
-    const box = plot.getBoundingClientRect();
-    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
-    let best = { distance: 30 ** 2 };
-    for (const { run, dots } of scale.lines) {
-      for (const [epoch, value] of dots) {
-        const distance = (scale.x(epoch) - px) ** 2 + (scale.y(value) - py) ** 2;
-        if (distance < best.distance) best = { distance, run, epoch, value };
-      }
-    }
-    hover(best.run?.id ?? null);
-    if (best.run) {
+    const point = view && nearest(event);
+    hover(point?.id ?? null);
+    if (point) {
       document.getElementById("reading").textContent =
-        `${names(best.run)}: ${spelled(best.value)} at epoch ${best.epoch}`;
+        `${names(byId.get(point.id))}: ${spelled(point.value)} at epoch ${point.epoch}`;
     }
   });
   plot.addEventListener("mouseleave", () => hover(null));
   plot.addEventListener("click", () => { if (state.hovered) choose([state.hovered]); });
-  let timer = 0;
-  window.addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(changed, 100); });
 }

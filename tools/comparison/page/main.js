@@ -1,13 +1,15 @@
-// Puts it together. What is chosen stands in the address, so that a link keeps it.
+// Puts it together. What is chosen stands in the address, so that a link keeps it; without an
+// address it is the best two.
 
 function fromAddress() {
-  const ids = decodeURIComponent(location.hash.slice(1)).split(",");
-  state.chosen = ids.filter((id) => byId.has(id));
+  const text = decodeURIComponent(location.hash.slice(1));
+  const ids = text.split(",").filter((id) => byId.has(id));
+  state.chosen = ids.length || text === "none" ? ids : [...chosen];
 }
 
 function toAddress() {
-  const address = state.chosen.length ? `#${state.chosen.join(",")}` : location.pathname;
-  history.replaceState(null, "", address);
+  const ids = state.chosen.join(",");
+  history.replaceState(null, "", ids === chosen.join(",") ? location.pathname : `#${ids || "none"}`);
 }
 
 function listen() {
@@ -29,3 +31,4 @@ fromAddress();
 drawSame();
 listen();
 changed();
+startCurves();

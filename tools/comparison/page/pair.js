@@ -1,25 +1,5 @@
 // Two chosen runs: what differs, whether it is more than chance, and their confusion matrices.
 
-// Why the two cannot be tested against each other, or "" (see chance.py).
-function incomparable(first, second) {
-  for (const run of [first, second]) {
-    if (!run.outcome) return `${run.name} has no predictions`;
-  }
-  const alike = first.test && second.test
-    ? first.test === second.test
-    : first.data !== "" && first.data === second.data;
-  if (!alike) {
-    const unlike = ["dataset", "split_seed", "test_fraction", "validation_fraction", "image_size"]
-      .filter((name) => first.parameters[name] !== second.parameters[name])
-      .map((name) => `${name} ${first.parameters[name]} and ${second.parameters[name]}`);
-    return `they were trained and scored on other data${unlike.length ? ` (${unlike.join(", ")})` : ""}`;
-  }
-  if (first.outcome.images !== second.outcome.images) {
-    return "their test parts are not the same images in the same order";
-  }
-  return "";
-}
-
 function chanceText(p) {
   if (p < 0.0001) return "fewer than 1 in 10,000";
   if (p < 0.01) return `1 in ${Math.round(1 / p).toLocaleString("en")}`;
@@ -27,28 +7,27 @@ function chanceText(p) {
 }
 
 function verdict(first, second) {
-  const reason = incomparable(first, second);
-  if (reason) return `No test of the difference: ${reason}.`;
-  const { both, onlyFirst, onlySecond } = agreement(rightOnes(first), rightOnes(second));
-  const images = first.outcome.count;
-  const points = ((onlySecond - onlyFirst) / images) * 100;
-  const p = mcnemar(onlyFirst, onlySecond);
+  const [low, high] = [first.place, second.place].sort((a, b) => a - b);
+  const pair = (high * (high - 1)) / 2 + low;
+  const [both, p] = [pairs.both[pair], pairs.p[pair]];
+  if (both < 0) return `No test of the difference: ${pairs.reasons[-1 - both]}.`;
+  const points = ((second.right - first.right) / first.images) * 100;
   const spell = (number) => number.toLocaleString("en");
   const result = points === 0
     ? "They are right equally often"
     : `B is ${Math.abs(points).toFixed(2)} points ${points > 0 ? "better" : "worse"}`;
-  return `On the same ${spell(images)} test images both are right on ${spell(both)}, only A on `
-    + `${spell(onlyFirst)}, only B on ${spell(onlySecond)}. ${result}. Two equally good models differ `
+  return `On the same ${spell(first.images)} test images both are right on ${spell(both)}, only A on `
+    + `${spell(first.right - both)}, only B on ${spell(second.right - both)}. ${result}. Two equally good models differ `
     + `so much by chance in ${chanceText(p)} cases (McNemar's test, mid-p ${p.toPrecision(2)}): `
     + (p < significant ? "more than chance." : "this may well be chance.");
 }
 
 function seedsVerdict(first, second) {
   const spread = (run) => {
-    const values = seedsOf(run).map((one) => one.metrics.test_accuracy);
-    if (!values.length) return "no score";
-    const around = deviation(values);
-    return around === null ? `${spelled(mean(values))} (one seed)` : `${spelled(mean(values))} ± ${spelled(around)} over ${values.length} seeds`;
+    const { accuracy } = settings[run.setting];
+    if (!accuracy) return "no score";
+    return accuracy.deviation === null ? `${spelled(accuracy.mean)} (one seed)`
+      : `${spelled(accuracy.mean)} ± ${spelled(accuracy.deviation)} over ${accuracy.count} seeds`;
   };
   const start = "The test compares these two trained models; another seed gives another model. ";
   if (first.setting === second.setting) {
@@ -111,9 +90,11 @@ function drawPair() {
     return;
   }
   target.replaceChildren(
-    facts(first, second),
-    element("p", { id: "verdict" }, verdict(first, second)),
-    element("p", { className: "how" }, seedsVerdict(first, second)),
+    element("div", { className: "sides" },
+      facts(first, second),
+      element("div", {},
+        element("p", { id: "verdict" }, verdict(first, second)),
+        element("p", { className: "how" }, seedsVerdict(first, second)))),
     matrices(first, second),
   );
 }

@@ -1,22 +1,26 @@
 // The data of the page, and what is chosen.
 //
 // A run: id, name, experiments (DVC's names), status, failure, problems, started (seconds),
-// commit, setting (the same number for runs that differ in the seed alone), data and test
-// (digests), parameters (as params.yaml spells them), metrics, history (a list a column),
-// kept (the epoch, from 1, whose weights the model has), classes (which of the lists of
-// names), confusion (steps and counts, see cells), outcome {count, images, right}.
+// commit, setting (which of the settings; the same for runs that differ in the seed alone),
+// parameters (as params.yaml spells them), metrics, history (a list a column), kept (the epoch,
+// from 1, whose weights the model has), classes (which of the lists of names), confusion (steps
+// and counts, see cells), images and right (of the test part, and how many it names rightly).
+//
+// A setting: metrics (means over its seeds), accuracy {mean, deviation, count} of the test.
+// pairs: see Pairs in chance.py. best: ids, the best first. chosen: the ids chosen at first.
 
-const { runs, differing, same, classes: classLists, significant } = JSON.parse(
-  document.getElementById("data").textContent
-);
+const { runs, differing, same, classes: classLists, settings, pairs, best, chosen, significant } =
+  JSON.parse(document.getElementById("data").textContent);
 const byId = new Map(runs.map((run) => [run.id, run]));
 const COLOURS = 8; // --c0 … --c7 of the style
 
 const state = {
   chosen: [], // ids in the order of choosing; the first two are A and B
+  colours: new Map(), // from id to the number of its colour
   hovered: null, // an id
   words: "",
   together: false,
+  all: false, // columns
   sort: { column: "test_accuracy", down: true },
   measure: "val_accuracy",
 };
@@ -24,6 +28,7 @@ const views = []; // functions that draw the page anew after a change of state
 const hoverViews = []; // and those that follow the pointer
 
 function changed() {
+  share();
   views.forEach((draw) => draw());
 }
 
@@ -40,7 +45,27 @@ function hover(id) {
   hoverViews.forEach((draw) => draw());
 }
 
-const colour = (id) => `var(--c${state.chosen.indexOf(id) % COLOURS})`;
+// Colours go to what is chosen, then to the best shown. Who keeps one keeps the same.
+function share() {
+  const shown = new Set(visible().map((run) => run.id));
+  const others = best.filter((id) => shown.has(id) && !state.chosen.includes(id) && byId.get(id).metrics.epochs_run);
+  const coloured = [...state.chosen, ...others].slice(0, COLOURS);
+  const free = new Set(Array(COLOURS).keys());
+  const kept = new Map(coloured.map((id) => [id, state.colours.get(id)]));
+  kept.forEach((number) => free.delete(number));
+  for (const [id, number] of kept) {
+    if (number !== undefined) continue;
+    const [first] = free;
+    free.delete(first);
+    kept.set(id, first);
+  }
+  state.colours = kept;
+}
+
+function colour(id) {
+  const number = state.colours.get(id) ?? state.chosen.indexOf(id);
+  return number < 0 ? "var(--faint)" : `var(--c${number % COLOURS})`;
+}
 const badge = (id) => "AB"[state.chosen.indexOf(id)] || "";
 
 // A number as a person reads it.
@@ -57,16 +82,6 @@ function element(name, properties = {}, ...children) {
   }
   made.append(...children);
   return made;
-}
-
-// The outcome as an array of 0 and 1, one for each test image.
-function rightOnes(run) {
-  if (!run.right) {
-    const bytes = Uint8Array.from(atob(run.outcome.right), (letter) => letter.charCodeAt(0));
-    run.right = new Uint8Array(run.outcome.count);
-    run.right.forEach((_, i) => { run.right[i] = (bytes[i >> 3] >> (7 - (i & 7))) & 1; });
-  }
-  return run.right;
 }
 
 // The confusion matrix as a flat array, row by row.
@@ -100,14 +115,10 @@ function fits(run, words) {
   });
 }
 
-for (const run of runs) {
-  run.epochs = Object.values(run.history)[0]?.length ?? null;
+runs.forEach((run, place) => {
+  run.place = place;
   const words = [run.id, run.name, ...run.experiments, run.status, run.commit, run.failure];
   run.text = [...words, ...Object.values(run.parameters)].join(" ").toLowerCase();
-}
+});
 
 const visible = () => runs.filter((run) => fits(run, state.words));
-const seedsOf = (run) => {
-  const scored = runs.filter((one) => one.setting === run.setting && one.metrics.test_accuracy != null);
-  return [...new Map(scored.reverse().map((one) => [one.parameters.seed, one])).values()];
-};

@@ -1,29 +1,32 @@
 // The table of all runs, or of all settings.
 
+// Those with `more` are shown when all are wanted. The rest fit a screen of 1,300 pixels
+// unless many parameters differ; then the table scrolls beside its first column.
 const COLUMNS = [
   { key: "name", title: "experiment", kind: "name", value: (row) => row.name },
   metric("test_accuracy", "test accuracy"),
-  { key: "seeds", title: "over seeds", kind: "number", value: (row) => row.overSeeds.mean, text: seedsText },
+  { key: "seeds", title: "over seeds", kind: "number", value: (row) => row.accuracy?.mean, text: seedsText, more: settings.every(({ accuracy }) => !(accuracy?.count > 1)) },
   metric("val_accuracy", "validation accuracy"),
   metric("gap", "train − validation"),
   ...differing.map((name) => ({
     key: name, title: name, kind: "parameter", value: (row) => row.parameters[name] ?? "–",
   })),
-  metric("test_loss", "test loss"),
-  metric("test_f1", "F1"),
-  ...(runs.some((run) => "test_top_5" in run.metrics) ? [metric("test_top_5", "top 5")] : []),
-  { key: "epochs", title: "epochs run", kind: "number", value: (row) => row.averaged("epochs"), text: (row) => spelled(row.averaged("epochs"), 0) },
   metric("train_seconds", "seconds", 0),
-  { key: "started", title: "started", kind: "number", value: (row) => row.started, text: (row) => dated(row.started) },
-  { key: "commit", title: "commit", kind: "text", value: (row) => row.commit },
-  { key: "status", title: "status", kind: "long", value: (row) => row.status },
-];
+  { key: "status", title: "status", kind: "long", value: (row) => row.status, more: runs.every((run) => run.status === "FINISHED" && !run.problems.length) },
+  { key: "started", title: "started", kind: "number", value: (row) => row.started, text: (row) => dated(row.started), more: true },
+  metric("test_loss", "test loss", 4, true),
+  metric("test_f1", "F1", 4, true),
+  metric("test_top_5", "top 5", 4, true),
+  metric("epochs_run", "epochs run", 0, true),
+  { key: "commit", title: "commit", kind: "text", value: (row) => row.commit, more: true },
+].filter(({ key, measured }) => !measured || runs.some((run) => run.metrics[key] != null));
+const columns = () => COLUMNS.filter(({ more }) => state.all || !more);
 
-function metric(key, title, digits = 4) {
+function metric(key, title, digits = 4, more = false) {
   return {
-    key, title, kind: "number",
-    value: (row) => row.averaged(key),
-    text: (row) => spelled(row.averaged(key), digits),
+    key, title, more, kind: "number", measured: true,
+    value: (row) => row.metrics[key],
+    text: (row) => spelled(row.metrics[key], digits),
   };
 }
 
@@ -34,19 +37,16 @@ function dated(seconds) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
-function seedsText(row) {
-  const { mean: middle, spread, count } = row.overSeeds;
-  if (middle === null) return "–";
-  return spread === null ? "one seed" : `${spelled(middle)} ± ${spelled(spread)} (${count})`;
+function seedsText({ accuracy }) {
+  if (!accuracy) return "–";
+  const { mean, deviation, count } = accuracy;
+  return deviation === null ? "one seed" : `${spelled(mean)} ± ${spelled(deviation)} (${count})`;
 }
 
-// A row of the table: one run, or all shown runs of a setting.
+// A row of the table: one run, or all runs of a setting.
 function rowOf(members) {
   const [first] = members;
-  const values = (key) => members
-    .map((run) => (key === "epochs" ? run.epochs : run.metrics[key]))
-    .filter((value) => value !== null && value !== undefined);
-  const accuracies = seedsOf(first).map((run) => run.metrics.test_accuracy);
+  const { accuracy, metrics } = settings[first.setting];
   const states = [...new Set(members.map((run) => run.status))];
   return {
     ids: members.map((run) => run.id),
@@ -54,12 +54,8 @@ function rowOf(members) {
     parameters: members.length > 1
       ? { ...first.parameters, seed: `${new Set(members.map((run) => run.parameters.seed)).size} seeds` }
       : first.parameters,
-    averaged: (key) => (values(key).length ? mean(values(key)) : null),
-    overSeeds: {
-      mean: accuracies.length ? mean(accuracies) : null,
-      spread: deviation(accuracies),
-      count: accuracies.length,
-    },
+    metrics: members.length > 1 ? metrics : first.metrics,
+    accuracy,
     started: first.started,
     commit: first.commit.slice(0, 7) + (first.commit.endsWith("+dirty") ? "+dirty" : ""),
     status: [states.join(", ").toLowerCase(), first.failure, ...first.problems].filter(Boolean).join(": "),
@@ -72,9 +68,8 @@ const names = (run) => [run.name, ...run.experiments.filter((name) => name !== r
 function rows() {
   const shown = visible();
   if (!state.together) return shown.map((run) => rowOf([run]));
-  const groups = new Map();
-  for (const run of shown) groups.set(run.setting, [...(groups.get(run.setting) ?? []), run]);
-  return [...groups.values()].map(rowOf);
+  const wanted = [...new Set(shown.map((run) => run.setting))];
+  return wanted.map((setting) => rowOf(runs.filter((run) => run.setting === setting)));
 }
 
 // Numbers by size, texts with numbers in them as a person would (dropout 0.2, 0.8); nothing last.
@@ -97,7 +92,8 @@ function sorted(list) {
 }
 
 function headCell(column) {
-  const button = element("button", { type: "button" }, column.title);
+  const parts = column.title.split(/(?<=_)/).flatMap((part) => [element("wbr"), part]);
+  const button = element("button", { type: "button" }, ...parts);
   button.addEventListener("click", () => {
     const down = state.sort.column === column.key ? !state.sort.down : column.kind === "number";
     state.sort = { column: column.key, down };
@@ -117,14 +113,14 @@ function bodyRow(row) {
   const box = element("input", { type: "checkbox", checked: chosen.length > 0 });
   box.setAttribute("aria-label", `choose ${row.name}`);
   const mark = element("td", { className: "mark" }, box);
-  for (const id of chosen.slice(0, 1)) {
-    const sign = element("span", { className: "badge" }, badge(id) || "•");
+  for (const id of (chosen.length ? chosen : row.ids.filter((one) => state.colours.has(one))).slice(0, 1)) {
+    const sign = chosen.length ? element("span", { className: "badge" }, badge(id) || "•") : element("span", { className: "dot" });
     sign.style.background = colour(id);
     mark.append(" ", sign);
   }
   const line = element("tr", { className: row.scored ? "" : "without" }, mark);
   line.dataset.ids = row.ids.join(" ");
-  for (const column of COLUMNS) {
+  for (const column of columns()) {
     const text = column.text ? column.text(row) : column.value(row);
     const className = { number: "n", long: "long", name: "name" }[column.kind] ?? "";
     line.append(element("td", { className }, text || "–"));
@@ -136,7 +132,7 @@ function drawTable() {
   const table = document.getElementById("table");
   const focused = document.activeElement?.closest?.("tr")?.dataset.ids;
   const list = sorted(rows());
-  const head = element("tr", {}, element("th", { scope: "col", className: "mark" }), ...COLUMNS.map(headCell));
+  const head = element("tr", {}, element("th", { scope: "col", className: "mark" }), ...columns().map(headCell));
   table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...list.map(bodyRow)));
   const again = focused && [...table.tBodies[0].rows].find((line) => line.dataset.ids === focused);
   again?.querySelector("input").focus({ preventScroll: true });
@@ -173,4 +169,13 @@ function listenToTable() {
     hover(event.target.closest("tbody tr")?.dataset.ids.split(" ")[0] ?? null);
   });
   table.addEventListener("mouseleave", () => hover(null));
+  table.addEventListener("focusin", (event) => {
+    hover(event.target.closest("tbody tr")?.dataset.ids.split(" ")[0] ?? null);
+  });
+  const more = document.getElementById("more");
+  more.addEventListener("click", () => {
+    state.all = !state.all;
+    more.setAttribute("aria-pressed", state.all);
+    changed();
+  });
 }
