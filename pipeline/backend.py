@@ -40,7 +40,9 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     backend = os.environ["KERAS_BACKEND"] = chosen()
     _set_environment(backend, threads, deterministic)
-    with _silent_stderr(), uncollected(), absent(*UNUSED):
+    # TensorFlow Lite imports JAX where it is installed.
+    unused = (*UNUSED, "jax") if backend == "tensorflow" else UNUSED
+    with _silent_stderr(), uncollected(), absent(*unused):
         import keras
 
     if backend == "tensorflow":

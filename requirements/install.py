@@ -13,8 +13,10 @@ import hashlib
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -117,6 +119,24 @@ def reason(output: str) -> str:
     return re.sub(r"\b\w+://\S+", "…", text.removeprefix("ERROR:").removeprefix("error:")).strip()
 
 
+def forget_halves() -> None:
+    """Make what was broken off while it was written count as not installed.
+
+    A package whose files are not all there, in the sizes that it lists, loses its list.
+    """
+    for info in Path(sysconfig.get_path("purelib")).glob("*.dist-info"):
+        files = importlib.metadata.Distribution.at(info).files
+        if not files or any(file.size is not None and _size(file) != file.size for file in files):
+            shutil.rmtree(info)
+
+
+def _size(file: importlib.metadata.PackagePath) -> int:
+    try:
+        return Path(str(file.locate())).stat().st_size
+    except OSError:
+        return -1
+
+
 def get_uv() -> Path:
     """The uv of its lock, in this environment.
 
@@ -133,7 +153,7 @@ def get_uv() -> Path:
     return uv
 
 
-def with_uv(names: list[str], again: bool) -> None:
+def with_uv(names: list[str]) -> None:
     """Install some locks with uv, by pip's way to the index.
 
     Raises:
@@ -142,7 +162,7 @@ def with_uv(names: list[str], again: bool) -> None:
     """
     arguments, variables = uv_environment(pip_settings(sys.executable), os.environ)
     command = [str(get_uv()), "pip", "install", "--python", sys.executable, "--require-hashes"]
-    command += [*arguments, "--no-deps", *["--reinstall"] * again]  # the locks hold all of them
+    command += [*arguments, "--no-deps"]  # the locks hold all of them
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # else Python keeps what it compiles at first use
         command.append("--compile-bytecode")
     for name in names:
@@ -165,14 +185,13 @@ def with_uv(names: list[str], again: bool) -> None:
         raise FailedError(f"uv failed: {reason(''.join(output))}")
 
 
-def with_pip(names: list[str], again: bool) -> None:
+def with_pip(names: list[str]) -> None:
     """Install some locks with pip, which says itself what goes wrong.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
     command = [*PIP, "install", "--quiet", "--progress-bar", "on", "--require-hashes", "--no-deps"]
-    command += ["--force-reinstall"] * again
     for name in names:
         command += ["-r", str(lock(name))]
     subprocess.run(command, check=True)
@@ -192,15 +211,16 @@ def setup(asked: list[str]) -> None:
     if STAMP.exists() and (set(names), STAMP.read_text().strip()) == (before, digest(names)):
         return
     announce(names, names - before if STAMP.exists() else names)
-    again = UNDERWAY.exists()  # broken off: what says that it is installed may be half there
+    if UNDERWAY.exists():
+        forget_halves()
     UNDERWAY.touch()
     STAMP.unlink(missing_ok=True)
     remove(packages((before - names) | (TENSORFLOWS - names)) - packages(names))
     try:
-        with_uv(ordered(names), again)
+        with_uv(ordered(names))
     except (FailedError, UntranslatedError) as why:
         print(f"setup: {why}; installing with pip", flush=True)
-        with_pip(ordered(names), again)
+        with_pip(ordered(names))
     STATE.write_text(" ".join(ordered(names)) + "\n")
     STAMP.write_text(digest(names) + "\n")
     UNDERWAY.unlink()

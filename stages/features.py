@@ -30,7 +30,6 @@ def main() -> None:
     # Seconds of imports that a model without a frozen base does not need.
     from pipeline import backend
     from pipeline.datasets.work import building
-    from pipeline.pretrained.extraction import base_of, compute, plan
 
     if parameters.dtype == "mixed_bfloat16" and not backend.native_bfloat16():
         say("features", SLOW)
@@ -38,6 +37,8 @@ def main() -> None:
     weights = files.read_json(paths.WEIGHTS / "weights.json")
     backend.choose(parameters.backend)
     backend.configure(0, parameters.threads, parameters.deterministic, parameters.dtype)
+    from pipeline.pretrained.extraction import base_of, compute, plan  # Keras, as it is configured
+
     ingredients = (parameters.model_dump(), dataset, weights, backend.environment())
     with building("features", "running the base", paths.FEATURES, ingredients) as folder:
         base = base_of(parameters, dataset)

@@ -47,7 +47,7 @@ for flag, path in zip(sys.argv, sys.argv[1:]):
     for about in ("-".join(each).replace("_", "-") for each in locked):
         name, _, version = about.rpartition("-")
         about = name.replace("-", "_") + "-" + version
-        if "--reinstall" in sys.argv or not (site / (about + ".dist-info")).exists():
+        if not (site / (about + ".dist-info")).exists():
             print("Downloading", name, "(1.0MiB)", file=sys.stderr)
             zipfile.ZipFile(here / "wheels" / (about + "-py3-none-any.whl")).extractall(site)
 if ending == "dies":
@@ -358,7 +358,10 @@ def test_broken_off_in_the_middle_it_goes_on_when_typed_again(folder: Path) -> N
     assert killed.returncode == -9
     assert "torch" in installed(folder)
     assert not list(folder.glob("venv/lib/*/site-packages/one.py"))  # half of it is there
-    assert setup(folder, "torch").returncode == 0
+    done = setup(folder, "torch")
+    assert done.returncode == 0, done.stderr
+    assert "  Downloading one" in done.stdout
+    assert "  Downloading torch" not in done.stdout  # nothing is fetched twice that is whole
     assert list(folder.glob("venv/lib/*/site-packages/one.py"))
     assert (folder / "venv/.requirements").read_text() == "run cpu jax torch\n"
     assert setup(folder).stdout == ""
