@@ -54,7 +54,7 @@ def closure(
         path = _file(root, name)
         if path is not None:
             found[name] = path
-            waiting += _imports(path, _file_stamp(path))
+            waiting += _imports(_text(path))
     return dict(sorted(found.items()))
 
 
@@ -62,7 +62,7 @@ def digest(modules: dict[str, Path], *values: str) -> str:
     """SHA-256 (hex) over modules (see `closure`) with the files beside them, and over `values`."""
     total = hashlib.sha256()
     for name, path in sorted(modules.items()):
-        total.update(f"{name}\0{_tree_digest(path, _file_stamp(path))}\n".encode())
+        total.update(f"{name}\0{_tree_digest(_text(path))}\n".encode())
     for path in sorted({file for module in modules.values() for file in _beside(module)}):
         total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for value in values:
@@ -103,34 +103,33 @@ def _beside(path: Path) -> list[Path]:
     ]
 
 
-def _file_stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 @cache
-def _parsed(path: Path, stamp: tuple[int, int]) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 @cache
-def _tree_digest(path: Path, stamp: tuple[int, int]) -> str:
-    return hashlib.sha256("".join(_written(_parsed(path, stamp))).encode()).hexdigest()
+def _tree_digest(text: str) -> str:
+    return hashlib.sha256("".join(_written(_parsed(text))).encode()).hexdigest()
 
 
 @cache
-def _imports(path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
-    """The modules that a file may import, as names; a name of something else in a module is
+def _imports(text: str) -> tuple[str, ...]:
+    """The modules that a text may import, as names; a name of something else in a module is
     among them, and is no file."""
     found: list[str] = []
-    waiting: list[ast.AST] = [_parsed(path, stamp)]
+    waiting: list[ast.AST] = [_parsed(text)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
             found += [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{path}: a relative import"
-            assert not node.level, f"{path}: a relative import"
+            assert node.module is not None, "a relative import"
+            assert not node.level, "a relative import"
             found.append(node.module)
             found += [f"{node.module}.{name.name}" for name in node.names]
         elif isinstance(node, ast.If) and _is_type_checking(node.test):

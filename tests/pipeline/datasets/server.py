@@ -83,7 +83,7 @@ def stalled(handler: BaseHTTPRequestHandler, data: bytes) -> None:
     """Half the file, then nothing for longer than the tests' timeout."""
     broken(handler, data)
     handler.wfile.flush()
-    time.sleep(1)
+    time.sleep(3)
 
 
 def truncated(handler: BaseHTTPRequestHandler, data: bytes) -> None:

@@ -19,6 +19,13 @@ from tests.support import snapshot
 IMAGES = "train-images-idx3-ubyte.gz"
 
 
+@pytest.fixture
+def patience(server: Server, fault: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One second where the server sends no more, for that is what is waited for."""
+    if fault is faults.stalled:
+        monkeypatch.setenv("IMAGE_PIPELINE_TIMEOUT", "1")
+
+
 def failure(cache: Path, md5: str, *reasons: str) -> str:
     return (
         f"download: dataset: mnist: {IMAGES} could not be fetched ({'; '.join(reasons)}). Ways "
@@ -28,6 +35,7 @@ def failure(cache: Path, md5: str, *reasons: str) -> str:
     )
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize(
     "fault", [faults.broken, faults.stalled, faults.truncated, faults.wrong, faults.unwell]
 )
@@ -40,6 +48,7 @@ def test_two_failures_are_survived(
     assert np.load(RAW / "images.npy")[..., 0].tolist() == mnist.images.tolist()
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("fault", [faults.broken, faults.stalled])
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_download_goes_on_where_it_stood(
@@ -57,13 +66,14 @@ def test_a_broken_download_goes_on_where_it_stood(
     ]
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize(
     ("fault", "reason", "tries"),
     [
         (faults.broken, "the connection broke", 3),
         (faults.truncated, "another MD5 than it should have", 3),
         (faults.wrong, "another MD5 than it should have", 3),
-        (faults.stalled, "no byte for 0.3 s", 3),
+        (faults.stalled, "no byte for 1 s", 3),
         (faults.unwell, "503 Service Unavailable", 3),
         (faults.web_page, "a web page (text/html) in place of the file", 1),
         (faults.in_circles, "redirects without end", 31),
