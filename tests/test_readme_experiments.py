@@ -60,7 +60,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture
 def repository(ran: Repository) -> Iterator[Repository]:
     yield ran
-    ran.git("checkout", "-q", ".")
+    ran.git("reset", "-q", "--hard")
     ran.dvc("checkout", "-q", "--force")
 
 

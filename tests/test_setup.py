@@ -381,7 +381,7 @@ def test_two_at_once_install_once(folder: Path) -> None:
 
 
 def test_the_real_uv_installs_by_hash_and_leaves_pip(folder: Path) -> None:
-    uv = shutil.which("uv")
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if not uv:
         pytest.skip("uv is not installed: make setup, where an index can be reached")
     script = {"uv-9.10.data/scripts/uv": f'#!/bin/sh\nexec {uv} "$@"\n'}

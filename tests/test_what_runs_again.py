@@ -40,7 +40,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def repository(ran: Repository) -> Iterator[Repository]:
     """The same, as it was after that run; what a test changes goes again."""
     yield ran
-    ran.git("checkout", "-q", ".")
+    ran.git("reset", "-q", "--hard")  # DVC has staged dvc.lock
     ran.git("clean", "-fdq")
     ran.dvc("checkout", "-q", "--force")
 
