@@ -34,10 +34,10 @@ repro: setup ## run the pipeline as params.yaml says: train, score, report
 	@python -m tools.summary
 
 test: dev ## run the quick tests
-	@python -m pytest
+	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=20
 
 test-slow: dev ## run the slow tests too
-	@python -m pytest -m 'slow or not slow'
+	@python -m pytest -m "slow or not slow" -n auto --maxprocesses 4 --dist loadfile --durations=20
 
 verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
 	@python -m tools.verify
