@@ -1,4 +1,4 @@
-"""kill -9 of dvc and its stage together, at random moments, again and again.
+"""kill -9 of dvc and its stage together, at chosen events and at random moments.
 
 Whatever the moment, the next `make repro` needs no repair by hand, and what
 stands in the end is what a run that nobody killed makes, byte for byte.
@@ -9,6 +9,9 @@ import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,10 +27,9 @@ def repair(repository: Repository) -> None:
     assert mended.returncode == 0, mended.stderr
 
 
-def kill_at_random(repository: Repository, generator: random.Random) -> bool:
-    """Start `dvc repro` and kill its whole process group; False if it was done before."""
+def started(repository: Repository) -> subprocess.Popen[bytes]:
     repair(repository)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         ["dvc", "repro"],
         cwd=repository.folder,
         env=repository.environment(),
@@ -35,6 +37,54 @@ def kill_at_random(repository: Repository, generator: random.Random) -> bool:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def kill_when(repository: Repository, event: Callable[[Path], bool]) -> None:
+    """Start `dvc repro` and kill its whole process group as soon as `event` is true of the
+    repository's folder."""
+    process = started(repository)
+    until = time.monotonic() + 120
+    while not event(repository.folder):
+        assert process.poll() is None, "it ended before the event"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def epochs(folder: Path) -> int:
+    """How many rows history.csv has."""
+    path = folder / "reports/history.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+
+
+def scoring(folder: Path) -> bool:
+    """Whether the stage evaluate has begun."""
+    return bool(list((folder / ".state/resume").glob("evaluate-*")))
+
+
+def check(survived: Repository, undisturbed: Repository) -> None:
+    repair(survived)
+    out = survived.dvc("repro")
+    assert survived.bytes() == undisturbed.bytes(), out
+    assert set(survived.runs().status) <= {"FINISHED", "FAILED"}
+    assert not list((survived.folder / ".state/resume").iterdir())
+
+
+def test_kills_in_training_and_scoring_leave_the_same_bytes(tmp_path):
+    undisturbed, survived = (Repository(tmp_path / name) for name in ("undisturbed", "survived"))
+    for repository in (undisturbed, survived):
+        repository.set(epochs=4, best_weights=True)
+    undisturbed.dvc("repro")
+    kill_when(survived, lambda folder: epochs(folder) == 1)
+    kill_when(survived, lambda folder: epochs(folder) == 3)
+    kill_when(survived, scoring)
+    check(survived, undisturbed)
+
+
+def kill_at_random(repository: Repository, generator: random.Random) -> bool:
+    """Start `dvc repro` and kill its whole process group; False if it was done before."""
+    process = started(repository)
     try:
         process.wait(generator.uniform(1.0, LONGEST))
     except subprocess.TimeoutExpired:
@@ -45,7 +95,8 @@ def kill_at_random(repository: Repository, generator: random.Random) -> bool:
     return False
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [20])
 def test_kills_at_random_moments_leave_the_same_bytes(tmp_path, kills):
     undisturbed = Repository(tmp_path / "undisturbed")
     undisturbed.set(**CHANGES)
@@ -62,8 +113,4 @@ def test_kills_at_random_moments_leave_the_same_bytes(tmp_path, kills):
             round_ += 1
             survived = Repository(tmp_path / f"survived-{round_}")
             survived.set(**CHANGES)
-    repair(survived)
-    out = survived.dvc("repro")
-    assert survived.bytes() == undisturbed.bytes(), out
-    assert set(survived.runs().status) <= {"FINISHED", "FAILED"}
-    assert not list((survived.folder / ".state/resume").iterdir())
+    check(survived, undisturbed)
