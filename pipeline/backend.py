@@ -15,9 +15,12 @@ from typing import Any
 
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import machine
+from pipeline.runtime.imports import absent, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
 BACKENDS = ("tensorflow", "jax", "torch")
+# What Keras imports for pictures, wrappers and tables, and nobody here uses.
+UNUSED = ("matplotlib", "sklearn", "pandas")
 # What the driver of an NVIDIA GPU leaves, on Linux or below Windows.
 DRIVERS = ("/proc/driver/nvidia", "/dev/dxg")
 
@@ -37,7 +40,9 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     backend = os.environ["KERAS_BACKEND"] = chosen()
     _set_environment(backend, threads, deterministic)
-    with _silent_stderr():
+    # TensorFlow Lite imports JAX where it is installed.
+    unused = (*UNUSED, "jax") if backend == "tensorflow" else UNUSED
+    with _silent_stderr(), uncollected(), absent(*unused):
         import keras
 
     if backend == "tensorflow":

@@ -59,6 +59,7 @@ def run_here(name: str) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [f"stages.{name}"])
         patch.setattr(stage_runner.signal, "signal", lambda *_: None)
+        patch.setattr(stage_runner.atexit, "register", lambda *_: None)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
             try:
                 stage_runner.run_stage(name, module.main, module.__doc__)

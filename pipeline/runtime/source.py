@@ -23,6 +23,7 @@ CODE = ("stages", "pipeline")
 LEFT_OUT = {
     "pipeline.errors": "what an error says",
     "pipeline.parameters.stages": "reads data/params, which is a dependency itself",
+    "pipeline.runtime.imports": "how fast a library is imported",
     "pipeline.runtime.locks": "which process waits for which",
     "pipeline.runtime.source": "this module",
     "pipeline.runtime.stage": "a stage's help, messages and exit status",

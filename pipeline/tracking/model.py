@@ -23,6 +23,7 @@ import numpy as np
 
 from pipeline import backend
 from pipeline.runtime import files, source
+from pipeline.runtime.imports import uncollected
 from pipeline.tracking.store import Store
 
 NAME = "model"
@@ -78,9 +79,10 @@ def _write(
     target: Path, path: Path, example: np.ndarray, classes: list[str], entry: Any, run_id: str
 ) -> None:
     """Write MLflow's folder of the model."""
-    import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    with uncollected():
+        import mlflow.pyfunc
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
 
     outputs = 1 if len(classes) == 2 else len(classes)
     signature = ModelSignature(

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from pipeline.runtime import paths
+from pipeline.runtime.imports import uncollected
 from pipeline.runtime.stage import say
 from pipeline.tracking import sqlite, view
 from pipeline.tracking.sanitize import one_line, without_credentials
@@ -114,7 +115,8 @@ def quiet() -> None:
 
 def _connect(uri: str, name: str, shown: str) -> Store:
     quiet()
-    from mlflow import MlflowClient
+    with uncollected():
+        from mlflow import MlflowClient
 
     if uri.startswith("sqlite:"):
         import sqlalchemy
