@@ -1,15 +1,12 @@
 """DVC's cache: what neither the workspace nor any commit, branch, tag or experiment names."""
 
 import re
-import subprocess
-import sys
 
 from pipeline.datasets.names import counted
-from pipeline.errors import PipelineError
 from pipeline.runtime import paths
-from pipeline.runtime.git import environment
 from pipeline.runtime.stage import say
 from tools.cleaning.waste import Waste, size
+from tools.experiments.clone import dvc
 
 KEPT = ("--workspace", "--all-branches", "--all-tags", "--all-commits", "--all-experiments")
 _REMOVING = re.compile(r"^Removing (.+)$", re.MULTILINE)
@@ -42,15 +39,5 @@ def _remove() -> None:
 
 
 def _gc(*options: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "gc", *KEPT, "--skip-failed", "--force", *options],
-        cwd=paths.root(),
-        env=environment() | {"DVC_NO_ANALYTICS": "true"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PipelineError(f"dvc gc: {last}")
+    done = dvc(paths.root(), "gc", *KEPT, "--skip-failed", "--force", *options)
     return done.stdout + done.stderr

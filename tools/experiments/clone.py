@@ -63,8 +63,17 @@ def cache_folder(root: Path) -> Path:
     Raises:
         PipelineError: DVC cannot say: its last line.
     """
+    return Path(dvc(root, "cache", "dir").stdout.strip()).resolve()
+
+
+def dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `dvc` in the repository at `root`, for what it prints.
+
+    Raises:
+        PipelineError: it fails: its last line.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "cache", "dir"],
+        [sys.executable, "-m", "dvc", *arguments],
         cwd=root,
         env=environment() | {"DVC_NO_ANALYTICS": "true"},
         capture_output=True,
@@ -73,8 +82,8 @@ def cache_folder(root: Path) -> Path:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PipelineError(f"dvc cache dir: {last}")
-    return Path(done.stdout.strip()).resolve()
+        raise PipelineError(f"dvc {arguments[0]}: {last}")
+    return done
 
 
 def _is_clone(folder: Path) -> bool:
