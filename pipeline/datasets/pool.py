@@ -58,17 +58,28 @@ class Workers:
         under_way: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                with _uninterrupted():
-                    under_way.append(self._pool.submit(_run, task))
+                under_way.append(self._submit(task))
                 if len(under_way) >= 2 * self._processes:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
         except (BrokenProcessPool, MemoryError):
+            # The executor ends those that it knows of when one dies. One that is just being
+            # started waits for a lock that the dead one held, and the executor for that one.
+            for process in multiprocessing.active_children():
+                process.kill()
             raise ProcessKilledError(
                 "a process that decodes images was killed (too little memory?); "
                 "`dvc repro` resumes from here"
             ) from None
+
+    def _submit(self, task: Task) -> Future[Result]:
+        assert self._pool is not None
+        try:
+            with _uninterrupted():
+                return self._pool.submit(_run, task)
+        except OSError as error:  # its pipes are closed: one died while this one was started
+            raise BrokenProcessPool from error
 
 
 @contextmanager
