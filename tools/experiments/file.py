@@ -16,6 +16,7 @@ experiments:
     data: digits, 80/20    # in words
     expected:              # what a source gives for it
       {source: course notes, accuracy: 0.98, seconds: 12, diagonal: [9, 10], words: fast, note: …}
+    against: adam          # another row, whose predictions are compared with these
     open: why it cannot be run here
 
 search:                    # in place of grid, seeds and experiments: Optuna chooses
@@ -65,6 +66,7 @@ class Entry(Checked):
     seeds: Seeds | None = None
     data: str = ""
     expected: Expected = Expected()
+    against: str = ""
     open: str = ""
     tuning_log: bool = False
 
