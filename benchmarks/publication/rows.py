@@ -62,9 +62,6 @@ def read_rows(path: Path, base: Base, data: Mapping[str, Path], quick: bool) -> 
     check_known("--data", list(data), known, "data set")
     rows = [_row(str(path), base, file, entry, data, quick) for entry in file.entries]
     check_known(f"{path}: against", [r.against for r in rows if r.against], _names(rows), "row")
-    check_known(
-        "--data", list(data), {str(row.overrides.get("dataset")) for row in rows}, "data set"
-    )
     return rows
 
 
