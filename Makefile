@@ -22,7 +22,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch or several)
+setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic or several)
 	$(call install)
 
 dev: ## make .venv with what tests and checks need on top

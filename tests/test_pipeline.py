@@ -144,7 +144,7 @@ def test_ones_own_images_and_a_change_of_one(repository, tmp_path):
             picture = Image.new("RGB", (20, 16), (shade + number, shade, shade))
             picture.save(photos / name / f"{number}.png")
     repository.git("checkout", "-q", ".")
-    repository.set(dataset=str(photos), image_size=8)
+    repository.set(dataset=str(photos), image_size=[8, 12], resize="crop")
     repository.dvc("repro")
     metrics = json.loads((repository.folder / "reports/metrics.json").read_text())
     assert metrics["images"] == 8

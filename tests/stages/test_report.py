@@ -260,6 +260,24 @@ def test_a_missing_file_is_named(missing: Path):
     assert str(error.value) == f"{missing}: not there; run `dvc repro`, which makes it"
 
 
+@pytest.mark.parametrize(
+    ("resize", "said"),
+    [
+        (None, "Resized stretched to 8×8 pixels"),
+        ({"method": "pad", "grey": 128}, "Resized padded with grey (128, 128, 128) to 8×8 pixels"),
+        ({"method": "crop", "share": 0.875}, "Resized cropped to 8×8 pixels around the centre"),
+    ],
+)
+def test_how_photographs_were_resized(resize, said):
+    write_run(image_size=8, dataset={"resize": resize} if resize else None)
+    assert said in report().text
+
+
+def test_a_set_that_kept_its_size_was_not_resized():
+    write_run()
+    assert "Resized" not in report().text
+
+
 def test_files_of_two_runs_are_not_mixed():
     write_run()
     np.save(paths.PREPARED / "test_images.npy", np.zeros((7, 8, 8, 1), np.uint8))
