@@ -125,9 +125,7 @@ def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
         )
     start = parameters.fine_tune_from
     if start is None:
-        raise PipelineError(
-            f"{given[0]}: needs fine_tune_from, the first layer that is trained, or -1"
-        )
+        raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
     if parameters.pretrained_weights == "none":
         raise PipelineError("fine_tune_from: nothing to fine-tune with pretrained_weights: none")
     from pipeline.parameters.fine_tuning import first_layer  # Keras: seconds, for this alone
