@@ -4,6 +4,7 @@ The quick suite has VGG16 and the smallest base with branches, the slow one all 
 """
 
 import importlib
+import re
 import subprocess
 import sys
 from typing import Any
@@ -16,7 +17,8 @@ from pipeline.networks import build, registry, saving
 from pipeline.networks.graph import base_layers, blocks, cuts, outputs
 from pipeline.parameters.fine_tuning import first_layer
 from pipeline.pretrained.arrays import array_names
-from tests.pipeline.networks.support import BASES, IMAGENET, bases, randomised
+from tests.pipeline.networks.support import IMAGENET, bases, randomised
+from tests.support import REPOSITORY
 
 FUNCTIONS = {name.lower(): name for name in dir(keras.applications) if name[0].isupper()}
 OWN_LAYERS = ("convnext_tiny", "inception_resnet_v2")  # layers of keras.applications' own
@@ -134,5 +136,12 @@ def test_what_the_last_block_is(name: str) -> None:
     assert first_layer(-1, registry.find(name)) == LAST[name]
 
 
-def test_every_base_is_here() -> None:
-    assert {name for name, network in registry.networks().items() if network.base} == set(BASES)
+def test_the_page_has_every_base_with_its_sizes() -> None:
+    text = (REPOSITORY / "docs/pretrained.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+    expected = {
+        (name, str(network.published.image_size), str(network.smallest_image))
+        for name, network in registry.networks().items()
+        if network.base
+    }
+    assert set(rows) == expected
