@@ -10,7 +10,12 @@ from pipeline.networks import registry
 
 IMAGENET = {"method": "imagenet", "mean": [], "variance": []}
 CHEAP = ("mobilenet_v3_small", "vgg16")
-BASES = [name for name, network in registry.networks().items() if network.base]
+# Those of keras.applications.
+BASES = [
+    name
+    for name, network in registry.networks().items()
+    if network.base and network.base.imagenet.keras_file
+]
 
 
 def marked(names: list[str]) -> list[Any]:
