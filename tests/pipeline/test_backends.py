@@ -21,6 +21,7 @@ from pipeline import backend
 from pipeline.errors import PipelineError
 from pipeline.pretrained.weights import save_arrays
 from pipeline.runtime import files, paths
+from tests import forking
 from tests.pipeline.pretrained.support import random_arrays
 from tests.support import recorded_runs, refusal, run_stage, set_parameters, write_prepared
 
@@ -78,8 +79,7 @@ def run(name: str, keras_backend: str) -> str:
 
 def program(text: str, keras_backend: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "KERAS_BACKEND": keras_backend}
-    command = [sys.executable, "-c", text]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    return forking.run(code=text, environment=environment)
 
 
 def ready(size: int = 8, **changes: Any) -> None:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 from pipeline.parameters.stages import code_of_all
 from pipeline.runtime import files, paths
+from tests import forking
 from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -117,16 +116,11 @@ def test_two_classes_have_one_sigmoid_unit():
     assert ((found[:, 0] > 0.5) == labels).mean() > 0.8
 
 
-def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> subprocess.Popen[str]:
+def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> forking.Program:
     """Start the stage and kill it as soon as its history has so many epochs."""
     history = paths.REPORTS / "history.csv"
     history.unlink(missing_ok=True)  # as DVC does before it starts a stage
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = forking.start("stages.train")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if history.exists() and len(history.read_text().splitlines()) > after_epochs:
@@ -203,9 +197,7 @@ def test_a_full_disk_is_one_line_and_training_goes_on_afterwards():
         "runpy.run_module('stages.train', run_name='__main__')"
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
+    result = forking.run(code=code, environment=environment)
     assert result.returncode == 1
     assert result.stderr.strip().splitlines()[-1].startswith("train: no room on the disk")
     assert not MODEL.exists()
