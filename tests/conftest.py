@@ -47,6 +47,31 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all the workers of a session."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without a run, made once: to make one takes seconds."""
+    from pipeline.tracking import sqlite, store
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    store.quiet()
+    sqlite.make_if_new(path)
+    return path
+
+
+@pytest.fixture
+def store(workspace: Path, empty_store: Path) -> Path:
+    """A workspace whose store is there and has no run yet."""
+    shutil.copy(empty_store, workspace / "mlflow.db")
+    return workspace
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder with real data sets; the test is skipped, and says so, where it is not there."""

@@ -47,7 +47,7 @@ class Program:
             self.returncode = self._template.ask(poll=self.pid)
         return self.returncode
 
-    def wait(self, timeout: float = 300) -> int:
+    def wait(self, timeout: float = 500) -> int:
         """The exit status; a program that takes longer is killed."""
         until = time.monotonic() + timeout
         while self.poll() is None:
@@ -62,7 +62,7 @@ class Program:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+    def communicate(self, timeout: float = 500) -> tuple[str, str]:
         """Wait, and return what it printed on standard output and on standard error."""
         self.wait(timeout)
         out, error = (path.read_text(encoding="utf-8") for path in self._files)
@@ -136,7 +136,7 @@ def run(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     code: str | None = None,
-    timeout: float = 300,
+    timeout: float = 500,
 ) -> subprocess.CompletedProcess[str]:
     """As `start` does, to its end."""
     program = start(*arguments, environment=environment, code=code)

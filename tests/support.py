@@ -95,6 +95,19 @@ def refusal(stage: str) -> str:
     return ended.error[0].removeprefix(f"{stage}: ")
 
 
+def recorded_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that gets 'N bytes' whenever a file of N bytes is brought to the disk."""
+    done: list[str] = []
+    sync = os.fsync
+
+    def recorded(file: int) -> None:
+        done.append(f"{os.fstat(file).st_size} bytes")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    return done
+
+
 def recorded_runs(root: Path) -> pd.DataFrame:
     """The MLflow runs of the store in `root`, the newest first."""
     import mlflow
