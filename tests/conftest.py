@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import REPOSITORY
 
@@ -17,6 +18,11 @@ SHARED_DATA = "IMAGE_PIPELINE_TEST_DATA"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # TensorFlow's own lines are no output of the pipeline's; stages silence them too.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# On a busy machine any example may take longer than the 200 ms that Hypothesis allows.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

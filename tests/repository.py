@@ -95,7 +95,7 @@ class Repository:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=self.environment(),
-            timeout=400,
+            timeout=1500,
         )  # fmt: skip
 
     @staticmethod

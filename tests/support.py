@@ -42,7 +42,7 @@ def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]
             capture_output=True,
             text=True,
             env=everything,
-            timeout=300,
+            timeout=500,
         )
     return forking.run(f"stages.{name}", environment=everything)
 

@@ -43,7 +43,7 @@ def kill_when(repository: Repository, event: Callable[[Path], bool]) -> None:
     """Start `dvc repro` and kill its whole process group as soon as `event` is true of the
     repository's folder."""
     process = started(repository)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 500
     while not event(repository.folder):
         assert process.poll() is None, "it ended before the event"
         assert time.monotonic() < until

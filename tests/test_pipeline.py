@@ -114,7 +114,7 @@ def test_a_killed_dvc_needs_no_repair(repository):
         ["dvc", "repro"], cwd=repository.folder, env=repository.environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 500
     while time.monotonic() < deadline:
         if history.exists() and len(history.read_text().splitlines()) >= 4:
             break

@@ -80,7 +80,7 @@ def run_afresh(name: str, keras_backend: str) -> None:
     """The same in an interpreter that has imported nothing."""
     environment = {**os.environ, "KERAS_BACKEND": keras_backend}
     command = [sys.executable, "-m", f"stages.{name}"]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
     assert result.returncode == 0, result.stderr
     assert "oneDNN" not in result.stderr  # what TensorFlow says when it is imported unasked
 

@@ -132,13 +132,13 @@ def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> forking.Prog
     history = paths.REPORTS / "history.csv"
     history.unlink(missing_ok=True)  # as DVC does before it starts a stage
     process = forking.start("stages.train")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 500
     while time.monotonic() < deadline and process.poll() is None:
         if history.exists() and len(history.read_text().splitlines()) > after_epochs:
             break
         time.sleep(0.02)
     process.send_signal(how)
-    process.wait(60)
+    process.wait(500)
     return process
 
 

@@ -68,11 +68,12 @@ def test_two_classes_have_the_column_of_class_1():
 
 
 def test_augmentation_follows_from_seed_epoch_and_batch():
-    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
-    labels = np.eye(4, dtype="float32")
+    image = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype="uint8")
+    images, labels = np.repeat(image, 4, axis=0), np.eye(4, dtype="float32")
     batches = Batches(images, labels, 2, augmentation="affine", mirror=True)
     first = batches[0][0]
     np.testing.assert_array_equal(first, batches[0][0])
+    assert (first != batches[1][0]).any()
     batches.epoch = 1
     assert (first != batches[0][0]).any()
 
