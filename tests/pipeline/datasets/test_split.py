@@ -1,6 +1,7 @@
 """The split: no overlap, no loss, stratified, the same for the same seed; and labels."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from pipeline.datasets.labels import class_indices, one_hot
-from pipeline.datasets.split import Wish, split
+from pipeline.datasets.split import Wish, allocate, split
 from pipeline.errors import PipelineError
 
 NAMES = [f"class {number}" for number in range(12)]
@@ -197,3 +198,9 @@ def test_one_hot_refuses_other_labels(labels: list[int]) -> None:
 def test_the_inverse_refuses_rows_that_are_not_one_hot(rows: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="one-hot"):
         class_indices(np.array(rows, "float32"))
+
+
+def test_the_largest_remainders_are_rounded_up() -> None:
+    """Three tenths of 10, 11 and 12 are 3, 3.3 and 3.6, of all 33 are 10."""
+    assert allocate(np.array([10, 11, 12]), Fraction(3, 10), reserve=1).tolist() == [3, 3, 4]
+    assert allocate(np.array([12, 11, 10]), Fraction(3, 10), reserve=1).tolist() == [4, 3, 3]
