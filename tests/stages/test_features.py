@@ -22,6 +22,7 @@ from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime import estimate, files, paths
 from pipeline.runtime.arrays import ArrayWriter
 from stages import features
+from tests import forking
 from tests.pipeline.pretrained.support import random_arrays
 from tests.support import run_stage, write_prepared
 
@@ -81,9 +82,7 @@ def outs(folder: Path) -> dict[str, str]:
 
 
 def run_killed_after(batches: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(batches)], capture_output=True, text=True, timeout=300
-    )
+    return forking.run(str(batches), code=KILLED)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def tracked(workspace, tmp_path_factory, monkeypatch) -> Path:
 
 
 def ask(line: str) -> dict:
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -46,7 +46,7 @@ def server(tracked) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     yield process, [process.stdout.readline().rstrip("\n") for _ in range(3)]
     if process.poll() is None:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=200)
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_the_printed_line_sends_a_jpeg_and_gets_the_class(server, capsys):
     assert listening
     assert set(listening) == {"127.0.0.1"}
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=200)
     assert (process.returncode, out) == (0, "serve: ended\n")
     assert not [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 

@@ -164,15 +164,16 @@ def test_half_a_checkpoint_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"best_weights": True}])
-@pytest.mark.parametrize("die_after", [1, 3, 6])
-def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options, die_after):
+def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options):
     options = {"ema": 0.9, **options}
     whole, history, _ = train(tmp_path / "whole", **options)
-    train(tmp_path / "killed", die_after=die_after, **options)
-    resumed, resumed_history, _ = train(tmp_path / "killed", **options)
-    assert resumed_history == history
-    for ours, theirs in zip(resumed, whole, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for die_after in (1, 3, 6):
+        folder = tmp_path / f"killed after {die_after}"
+        train(folder, die_after=die_after, **options)
+        resumed, resumed_history, _ = train(folder, **options)
+        assert resumed_history == history, folder.name
+        for ours, theirs in zip(resumed, whole, strict=True):
+            np.testing.assert_array_equal(ours, theirs, folder.name)
 
 
 def test_one_sigmoid_and_labels_that_are_shared(tmp_path):
