@@ -31,6 +31,11 @@ class Index:
     sha256: npt.NDArray[np.bytes_] | None = None
 
 
+def name_of(index: Index, row: int) -> str:
+    """What a person's list calls an image: its file name, its number in a named data set."""
+    return index.names[row] if index.names else str(row)
+
+
 def read(folder: Path, raw: RawDataset, size: int | None, channels: int | None) -> Index:
     """Read data/raw. `size` (pixels a side) and `channels`: None keeps a named set's own."""
     return (

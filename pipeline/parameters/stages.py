@@ -47,13 +47,19 @@ class WeightsParameters(StageParameters):
 
 
 class PrepareParameters(StageParameters):
-    """`image_size` in pixels a side and `channels`; None keeps a named set's own."""
+    """`image_size` in pixels a side and `channels`; None keeps a named set's own. `groups` and
+    `label_fixes` are files; see `pipeline.parameters.lists`."""
 
     image_size: int | None
     channels: int | None
     validation_fraction: float
     test_fraction: float
     split_seed: int
+    folds: int | None
+    fold: int
+    group_by: str | None
+    groups: str | None
+    label_fixes: str | None
     normalization: str
     unreadable: str
 
