@@ -65,7 +65,7 @@ def read_rows(path: Path, base: Base, cifar10: Path | None, quick: bool) -> list
     """
     file = read_file(path)
     if quick:
-        file = file.model_copy(update={"seeds": None})
+        file = file.model_copy(update={"seeds": None, "folds": None})
     return [_row(str(path), base, file, entry, cifar10, quick) for entry in file.entries]
 
 
@@ -85,7 +85,7 @@ def _row(
     overrides, expected, data = {**file.defaults, **entry.overrides}, entry.expected, entry.data
     if quick:
         overrides = {**overrides, **QUICK}
-        entry = entry.model_copy(update={"seeds": None})
+        entry = entry.model_copy(update={"seeds": None, "folds": None})
         data, expected = "digits, 16×16", expected.model_copy(update={"note": ""})
     elif overrides.get("dataset") == CIFAR10 and cifar10:
         overrides = {**overrides, "dataset": str(cifar10.absolute())}

@@ -27,6 +27,8 @@ RELABEL, LEAVE_OUT, KEEP = "relabel", "leave-out", "keep"
 ACTIONS = (RELABEL, LEAVE_OUT, KEEP)
 COLUMNS = ("name", "part", "label", "suggested", "score", "action")
 NEEDED = ("name", "part", "label", "suggested", "action")
+# So many changes are written into dataset.json, for the report; fixes.csv has all.
+_NAMED = 20
 Parts = dict[str, Indices]
 
 
@@ -147,13 +149,14 @@ def write(changes: list[tuple[str, ...]], path: Path) -> None:
 
 
 def describe(file: str, changes: list[tuple[str, ...]]) -> dict[str, Any]:
-    """What data/prepared/dataset.json says of them: counts of each part."""
+    """What data/prepared/dataset.json says of them: counts of each part, and the first by name."""
     relabelled = Counter(part for _, part, _, becomes in changes if becomes)
     left_out = Counter(part for _, part, _, becomes in changes if not becomes)
     return {
         "file": file,
         "relabelled": {part: relabelled[part] for part in PARTS},
         "left_out": {part: left_out[part] for part in PARTS},
+        "first": [list(change) for change in changes[:_NAMED]],
     }
 
 
