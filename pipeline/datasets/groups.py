@@ -15,6 +15,7 @@ from pipeline.datasets.work import Report
 from pipeline.errors import PipelineError
 from pipeline.parameters.lists import file_of, pattern_of
 from pipeline.parameters.stages import PrepareParameters
+from pipeline.runtime import files
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ def read(parameters: PrepareParameters, index: Index) -> Groups | None:
     if parameters.groups is not None:
         return _by_file(parameters.groups, index)
     return None
+
+
+def write(groups: Groups, index: Index, parts: dict[str, Indices], path: Path) -> None:
+    """data/prepared/groups.csv: the number of each image's group."""
+    rows = np.concatenate(list(parts.values())).tolist()
+    table = ((name_of(index, row), int(groups.of[row])) for row in rows)
+    files.write_csv(path, ("name", "group"), table)
 
 
 def warn(groups: Groups, parts: dict[str, Indices], report: Report) -> None:

@@ -71,6 +71,7 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
     described = _describe(raw, index, counts, parameters.normalization, skipped, out)
     if together:
         described["groups"] = together.describe(parts)
+        groups.write(together, index, parts, out / "groups.csv")
         groups.warn(together, parts, report)
     if fixed:
         changes = fixed.changes(index, whole, raw.classes)
