@@ -28,7 +28,7 @@ from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
 from pipeline.runtime.stage import program_parser, run_program, say
 from tools import check_labels
-from tools.labels import doubts, features, images, out_of_fold
+from tools.labels import doubts, features, head, images, out_of_fold
 from tools.labels.images import Images, Indices
 
 FOLDS = check_labels.FOLDS
@@ -119,7 +119,7 @@ def scored(
 def _judge(clean: Images, labels: Indices, rows: features.Features) -> out_of_fold.Probabilities:
     own = Images(clean.dataset, clean.counts, clean.names, clean.parts, labels, labels)
     fold = out_of_fold.folds_of(own, None, FOLDS, 42)
-    return out_of_fold.by_head(rows, labels, fold, len(clean.classes))
+    return head.probabilities(rows, labels, fold, len(clean.classes))
 
 
 def _accuracy(labels: Indices, clean: Images, name: str, root: Any) -> float:

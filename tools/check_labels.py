@@ -22,7 +22,7 @@ from pipeline.errors import PipelineError, did_you_mean
 from pipeline.parameters.stages import PrepareParameters, TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import program_parser, run_program, say
-from tools.labels import doubts, features, fixes, images, out_of_fold, page
+from tools.labels import doubts, features, fixes, head, images, out_of_fold, page
 
 PAGE = paths.REPORTS / "label_issues.html"
 ISSUES = paths.REPORTS / "label_issues.csv"
@@ -73,7 +73,7 @@ def examine(with_test: bool, folds: int, threshold: float) -> tuple[page.Check, 
         how += f"{trained.model}, {counted(epochs, 'epoch')} for each fold."
     else:
         rows, source = pooled
-        probabilities = out_of_fold.by_head(rows, found.labels, fold, len(found.classes))
+        probabilities = head.probabilities(rows, found.labels, fold, len(found.classes))
         how += f"a linear head on {source}."
     doubtful = doubts.find(found.labels, probabilities, threshold)
     before = fixes.earlier(prepared, Path())

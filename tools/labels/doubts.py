@@ -15,7 +15,7 @@ from tools.labels.out_of_fold import Probabilities
 
 # An image is listed if its label has no more than this probability. Chosen on MNIST's 5,000
 # images with 5% of their labels changed (docs/data-quality.md), and nowhere else.
-THRESHOLD = 0.2
+THRESHOLD = 0.04
 NEAREST = 3
 _STEP = 64
 

@@ -23,9 +23,6 @@ from tools.labels.images import Images, Indices
 
 Probabilities = npt.NDArray[np.float64]
 
-# Inverse strengths of the head's penalty that are tried, on so many images at most.
-STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
-TRIED_ON = 10_000
 # Epochs of a network that is trained anew for every fold.
 MOST_EPOCHS = 12
 COPY_BYTES = 32 << 20
@@ -37,43 +34,6 @@ def folds_of(images: Images, groups: Indices | None, folds: int, seed: int) -> I
     own = None if groups is None else groups[order]
     found = np.empty(len(images), "int64")
     found[order] = sharing.assign(images.labels[order], own, folds, images.classes)
-    return found
-
-
-def by_head(features: Features, labels: Indices, fold: Indices, classes: int) -> Probabilities:
-    """Of multinomial logistic regressions on standardised features, float64 (n, classes).
-
-    The penalty is the one whose out-of-fold log loss, by the labels as they
-    are, is the least: wrong labels ask for a strong one.
-    """
-    scale = features.std(axis=0)
-    scaled = (features - features.mean(axis=0)) / np.where(scale > 0, scale, 1)
-    some = np.arange(len(labels))
-    if len(some) > TRIED_ON:
-        some = np.sort(np.random.RandomState(0).permutation(len(labels))[:TRIED_ON])
-    losses = []
-    for strength in STRENGTHS:
-        tried = _head(scaled[some], labels[some], fold[some], classes, strength)
-        right = tried[np.arange(len(some)), labels[some]]
-        losses.append(-np.log(np.clip(right, 1e-12, None)).mean())
-        if len(losses) > 1 and losses[-1] > losses[-2]:
-            break  # the loss has one valley
-    best = STRENGTHS[int(np.argmin(losses))]
-    return _head(scaled, labels, fold, classes, best)
-
-
-def _head(
-    features: Features, labels: Indices, fold: Indices, classes: int, strength: float
-) -> Probabilities:
-    from sklearn.linear_model import LogisticRegression
-
-    found = np.zeros((len(labels), classes))
-    for number in np.unique(fold):
-        held = fold == number
-        # The objective is a sum over images: a penalty for each of them.
-        head = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
-        head.fit(features[~held], labels[~held])
-        found[np.ix_(held, head.classes_)] = head.predict_proba(features[held])
     return found
 
 
