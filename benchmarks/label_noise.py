@@ -14,7 +14,9 @@ followed. Test labels are as they came. Prints JSON. No DVC stage.
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +27,9 @@ from pipeline.datasets.labels import one_hot
 from pipeline.errors import PipelineError
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths
-from pipeline.runtime.arrays import load_array
-from pipeline.runtime.stage import program_parser, run_program, say
+from pipeline.runtime.stage import program_parser, run_program
 from tools import check_labels
-from tools.labels import doubts, features, head, images, out_of_fold
+from tools.labels import doubts, features, head, images, noise, out_of_fold
 from tools.labels.images import Images, Indices
 
 FOLDS = check_labels.FOLDS
@@ -62,7 +63,7 @@ def main() -> None:
         result: dict[str, Any] = {
             "model": trained.model,
             "images": clean.counts,
-            "ceiling": float((judged.argmax(axis=1) != clean.labels).mean()),
+            "ceiling": float((judged.probabilities.argmax(axis=1) != clean.labels).mean()),
             "listed_when_clean": len(doubts.find(clean.labels, judged, given.threshold).rows),
             "noise": given.share,
             "seeds": [],
@@ -71,15 +72,15 @@ def main() -> None:
             result["accuracy_clean"] = _accuracy(clean.labels, clean, "clean", root)
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             noisy = corrupted(clean, given.share, seed)
-            probabilities = _judge(clean, noisy, pooled[0])
-            found = doubts.find(noisy, probabilities, given.threshold)
+            judged = _judge(clean, noisy, pooled[0])
+            found = doubts.find(noisy, judged, given.threshold)
             row: dict[str, Any] = asdict(scored(clean, noisy, found, seed, given.threshold))
             if given.train:
                 row["accuracy_noisy"] = _accuracy(noisy, clean, f"noisy{seed}", root)
                 fixed = noisy.copy()
                 fixed[found.rows] = found.suggested
                 row["accuracy_fixed"] = _accuracy(fixed, clean, f"fixed{seed}", root)
-            say("label-noise", f"seed {seed}: {row['precision']:.3f} and {row['recall']:.3f}")
+            print(f"seed {seed}: {row}", file=sys.stderr, flush=True)
             result["seeds"].append(row)
     print(json.dumps(result, indent=2))
 
@@ -116,38 +117,37 @@ def scored(
     )
 
 
-def _judge(clean: Images, labels: Indices, rows: features.Features) -> out_of_fold.Probabilities:
+def _judge(clean: Images, labels: Indices, rows: features.Features) -> noise.Judgement:
     own = Images(clean.dataset, clean.counts, clean.names, clean.parts, labels, labels)
     fold = out_of_fold.folds_of(own, None, FOLDS, 42)
-    return head.probabilities(rows, labels, fold, len(clean.classes))
+    return noise.fit(head.logits(rows, labels, fold, len(clean.classes)), labels)
 
 
-def _accuracy(labels: Indices, clean: Images, name: str, root: Any) -> float:
+def _accuracy(labels: Indices, clean: Images, name: str, root: Path) -> float:
     """The test accuracy after training on these labels."""
     description = paths.PREPARED / "dataset.json"
-    dataset = files.read_json(description)
-    start = 0
-    for part, count in clean.counts.items():
-        path = paths.PREPARED / f"{part}_labels.npy"
-        before = np.array(load_array(path))
-        np.save(path, one_hot(labels[start : start + count], len(clean.classes)))
-        start += count
-        assert before.shape[0] == count
     # A killed training of other labels is none of this one's.
-    files.write_json(description, {**dataset, "digest": f"{clean.dataset['digest']}-{name}"})
+    digest = f"{clean.dataset['digest']}-{name}"
+    _write(labels, clean)
+    files.write_json(description, {**clean.dataset, "digest": digest})
     try:
         run("train", root)
         run("evaluate", root)
     finally:
-        start = 0
-        for part, count in clean.counts.items():
-            rows = one_hot(clean.labels[start : start + count], len(clean.classes))
-            np.save(paths.PREPARED / f"{part}_labels.npy", rows)
-            start += count
-        files.write_json(description, dataset)
+        _write(clean.labels, clean)
+        files.write_json(description, clean.dataset)
     accuracy = float(files.read_json(paths.REPORTS / "metrics.json")["accuracy"])
-    say("label-noise", f"{name}: test accuracy {accuracy:.4f}")
+    print(f"{name}: test accuracy {accuracy:.4f}", file=sys.stderr, flush=True)
     return accuracy
+
+
+def _write(labels: Indices, images: Images) -> None:
+    """Write the labels into data/prepared."""
+    start = 0
+    for part, count in images.counts.items():
+        rows = one_hot(labels[start : start + count], len(images.classes))
+        np.save(paths.PREPARED / f"{part}_labels.npy", rows)
+        start += count
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from pipeline.errors import PipelineError, did_you_mean
 from pipeline.parameters.stages import PrepareParameters, TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import program_parser, run_program, say
-from tools.labels import doubts, features, fixes, head, images, out_of_fold, page
+from tools.labels import doubts, features, fixes, head, images, noise, out_of_fold, page
 
 PAGE = paths.REPORTS / "label_issues.html"
 ISSUES = paths.REPORTS / "label_issues.csv"
@@ -68,18 +68,19 @@ def examine(with_test: bool, folds: int, threshold: float) -> tuple[page.Check, 
     fold = out_of_fold.folds_of(found, of_group, folds, prepared.split_seed)
     how = f"Each of {folds} folds was judged by what was trained on the others: "
     if pooled is None:
-        probabilities, rows = out_of_fold.by_network(found, trained, fold)
+        logits, rows = out_of_fold.by_network(found, trained, fold)
         epochs = min(trained.epochs, out_of_fold.MOST_EPOCHS)
         how += f"{trained.model}, {counted(epochs, 'epoch')} for each fold."
     else:
         rows, source = pooled
-        probabilities = head.probabilities(rows, found.labels, fold, len(found.classes))
+        logits = head.logits(rows, found.labels, fold, len(found.classes))
         how += f"a linear head on {source}."
-    doubtful = doubts.find(found.labels, probabilities, threshold)
+    judged = noise.fit(logits, found.labels)
+    doubtful = doubts.find(found.labels, judged, threshold)
     before = fixes.earlier(prepared, Path())
     lines, places = fixes.lines(found, doubtful, before)
-    wrong = probabilities.argmax(axis=1) != found.labels
-    confused = doubts.confused(found.labels, probabilities)
+    wrong = judged.probabilities.argmax(axis=1) != found.labels
+    confused = doubts.confused(found.labels, judged.probabilities)
     check = page.Check(
         images=found,
         features=rows,
@@ -89,7 +90,8 @@ def examine(with_test: bool, folds: int, threshold: float) -> tuple[page.Check, 
         how=how,
         csv=str(ISSUES),
         threshold=threshold,
-        base_error=float(wrong.mean()),
+        disagreement=float(wrong.mean()),
+        noise=judged.noise,
         decided=len(before),
     )
     return check, lines
@@ -132,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold",
         type=_share,
         default=doubts.THRESHOLD,
-        help=f"list labels of no more than this probability (default: {doubts.THRESHOLD})",
+        help=f"list labels that are wrong with this probability (default: {doubts.THRESHOLD})",
     )
     return parser
 

@@ -1,10 +1,11 @@
-"""Each image's class probabilities by a model that was trained without the image.
+"""Each image's logits by the network itself, trained without the image.
 
 A model that has seen an image may have learned its wrong label by heart. So the
 images are shared out in folds, and each fold is judged by what was trained on
-the others: a linear head on a base's features, or the network itself.
+the others. (`tools.labels.head` does that for features, in seconds.)
 """
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from pipeline.runtime.arrays import ArrayWriter
 from pipeline.runtime.stage import say
 from tools.labels.features import Features
 from tools.labels.images import Images, Indices
-
-Probabilities = npt.NDArray[np.float64]
+from tools.labels.noise import Array
 
 # Epochs of a network that is trained anew for every fold.
 MOST_EPOCHS = 12
@@ -39,12 +39,12 @@ def folds_of(images: Images, groups: Indices | None, folds: int, seed: int) -> I
 
 def by_network(
     images: Images, parameters: TrainParameters, fold: Indices
-) -> tuple[Probabilities, Features]:
-    """Of the network itself, trained for each fold anew as params.yaml says; resumes after a kill.
+) -> tuple[Array, Features]:
+    """Train the network for each fold anew, as params.yaml says; resumes after a kill.
 
     Early stopping and the choice of the best epoch are off: they would look at
-    the labels of images that are to be judged. Returns the probabilities,
-    float64 (n, classes), and for likeness what the first fold's network has in
+    the labels of images that are to be judged. Returns logits, float64
+    (n, classes), and for likeness what the first fold's network has in
     front of its last layer, float32 (n, channels).
     """
     asked = parameters.model_copy(
@@ -60,6 +60,8 @@ def by_network(
         "check-labels", asked.model_dump(), images.dataset["digest"], labels, fold.tolist()
     )
     count = int(fold.max()) + 1
+    # Five models that predict are no mistake; TensorFlow warns of each.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     say(
         "check-labels",
         f"{asked.model} has no pretrained base: {count} networks of {asked.epochs} epochs, each "
@@ -77,7 +79,7 @@ def by_network(
             if number == 0:
                 features = arrays["features"]
     resume.forget(folder)
-    return found, features
+    return np.log(np.clip(found, 1e-7, None)), features
 
 
 def _train_fold(

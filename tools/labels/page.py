@@ -24,8 +24,9 @@ MOST_PAIRS = 12
 @dataclass(frozen=True)
 class Check:
     """What was found and how. `places` are the doubts that are new, by their place in `doubts`;
-    `how` says where the probabilities are from, `csv` where the file is; `base_error` is the share
-    of images whose out-of-fold class is not their label."""
+    `how` says where the probabilities are from, `csv` where the file is; `disagreement` is the
+    share of images whose out-of-fold class is not their label, `noise` the share of wrong labels
+    that explains the labels best."""
 
     images: Images
     features: Features
@@ -35,7 +36,8 @@ class Check:
     how: str
     csv: str
     threshold: float
-    base_error: float
+    disagreement: float
+    noise: float
     decided: int
 
 
