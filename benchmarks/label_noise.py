@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.label_workspace import overrides, run, workspace
-from pipeline import backend
 from pipeline.datasets.labels import one_hot
 from pipeline.errors import PipelineError
 from pipeline.parameters.stages import TrainParameters
@@ -55,8 +54,6 @@ def main() -> None:
         clean, trained = images.read(with_test=False), TrainParameters.read()
         if not trained.pretrained_weights:
             raise PipelineError(f"model: {trained.model} has no pretrained base; choose one")
-        backend.choose(trained.backend)
-        backend.configure(trained.seed, trained.threads, trained.deterministic, trained.dtype)
         pooled = features.pooled(clean, trained)
         assert pooled
         judged = _judge(clean, clean.labels, pooled[0])

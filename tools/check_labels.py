@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import backend
 from pipeline.datasets.names import counted
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.parameters.stages import PrepareParameters, TrainParameters
@@ -61,8 +60,6 @@ def examine(with_test: bool, folds: int, threshold: float) -> tuple[page.Check, 
     """
     found = images.read(with_test)
     prepared, trained = PrepareParameters.read(), TrainParameters.read()
-    backend.choose(trained.backend)
-    backend.configure(trained.seed, trained.threads, trained.deterministic, trained.dtype)
     pooled = features.pooled(found, trained)
     of_group = images.groups(found)
     fold = out_of_fold.folds_of(found, of_group, folds, prepared.split_seed)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pipeline import backend
 from pipeline.parameters.stages import FeaturesParameters, TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import Array, load_array
@@ -40,6 +41,7 @@ def _kept(images: Images) -> Features | None:
 
 
 def _computed(images: Images, parameters: TrainParameters) -> Features:
+    configure(parameters)
     from pipeline.networks.predicting import predict
     from pipeline.pretrained.extraction import base_of
     from pipeline.pretrained.frozen import batch_size
@@ -55,6 +57,14 @@ def _computed(images: Images, parameters: TrainParameters) -> Features:
                 found.append(_mean(predict(model, rows, batch)))
                 bar.update(len(rows))
     return np.concatenate(found)
+
+
+def configure(parameters: TrainParameters) -> None:
+    """Set Keras up as the run did; seconds, so only where a network is to be run."""
+    backend.choose(parameters.backend)
+    backend.configure(
+        parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
+    )
 
 
 def _mean(maps: Array) -> Features:

@@ -6,6 +6,7 @@ the others. (`tools.labels.head` does that for features, in seconds.)
 """
 
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.arrays import ArrayWriter
 from pipeline.runtime.stage import say
-from tools.labels.features import Features
+from tools.labels.features import Features, configure
 from tools.labels.images import Images, Indices
 from tools.labels.noise import Array
 
@@ -59,6 +60,7 @@ def by_network(
     folder = resume.resume_folder(
         "check-labels", asked.model_dump(), images.dataset["digest"], labels, fold.tolist()
     )
+    configure(parameters)
     count = int(fold.max()) + 1
     # Five models that predict are no mistake; TensorFlow warns of each.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -91,9 +93,7 @@ def _train_fold(
     done: Path,
     with_features: bool,
 ) -> None:
-    import os
-
-    import keras
+    import keras  # not before Keras is configured
 
     from pipeline.networks.predicting import both_columns, predict
     from pipeline.training import checkpoint, fitting, phases
