@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register serve report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ lint: dev ## check the style and the types
 audit: dev ## look for insecure code and known vulnerabilities of the requirements
 	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
 	@pip-audit --require-hashes $$(sed 's|[^ ][^ ]*|-r requirements/&.lock|g' $(VENV)/.requirements) || echo 'pip-audit: see above; its service may be out of reach'
+
+check-labels: setup ## find labels that are probably wrong (RUN=an experiment, TEST=1: of the test part too)
+	@python -m tools.check_labels $(if $(RUN),--run $(RUN)) $(if $(TEST),--test)
 
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m tools.ui

@@ -57,7 +57,7 @@ def read_rows(path: Path, base: Base, data: Mapping[str, Path], quick: bool) -> 
     """
     file = read_file(path)
     if quick:
-        file = file.model_copy(update={"seeds": None})
+        file = file.model_copy(update={"seeds": None, "folds": None})
     known = {str({**file.defaults, **entry.overrides}.get("dataset")) for entry in file.entries}
     check_known("--data", list(data), known, "data set")
     rows = [_row(str(path), base, file, entry, data, quick) for entry in file.entries]
@@ -91,7 +91,7 @@ def _row(
     is_open, asked = entry.open, dict(overrides)
     if quick:
         overrides = asked = {**overrides, **QUICK}
-        entry = entry.model_copy(update={"seeds": None})
+        entry = entry.model_copy(update={"seeds": None, "folds": None})
         about, expected, is_open = "digits, 16×16", expected.model_copy(update={"note": ""}), ""
     elif here := data.get(str(overrides.get("dataset"))):
         # What one types names no path of this machine.

@@ -8,6 +8,7 @@ from pipeline.datasets.resizing import Resize
 from pipeline.figures import (
     activations,
     audit,
+    changes,
     classes,
     confusion,
     curves,
@@ -79,7 +80,11 @@ def words(results: Results) -> dict[str, Any]:
         "metrics": metrics,
         "tiles": _tiles(results),
         "sentences": headline.sentences(results, confused),
-        "warnings": headline.warnings(results) + audit.warnings(results.audit),
+        "warnings": [
+            *headline.warnings(results),
+            *audit.warnings(results.audit),
+            *changes.warnings(results.dataset),
+        ],
         "numbered": names.numbered(results.classes),
         "phases": [curves.phase_words(phase) for phase in phases],
         "validated": results.history.validation is not None,
@@ -94,6 +99,7 @@ def words(results: Results) -> dict[str, Any]:
         "samples": samples,
         "samples_single": max(len(images) for images in results.samples) == 1,
         "audit": audit.sentences(results.audit),
+        "changes": changes.sentences(results.dataset, results.parameters),
         "layers": rows,
         "layer_total": network.total(rows),
         "weights": results.weights,

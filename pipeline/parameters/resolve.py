@@ -10,6 +10,7 @@ from pipeline.datasets.resizing import Resize, sides
 from pipeline.errors import PipelineError
 from pipeline.networks import registry as networks
 from pipeline.networks.registry import Network
+from pipeline.parameters import lists
 from pipeline.parameters.schema import Parameters
 from pipeline.parameters.stages import (
     STAGES,
@@ -58,6 +59,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     values["pretrained_weights"] = _pretrained_weights(parameters, network)
     values |= _fine_tuning(parameters, network)
     values |= _input(parameters, network, source)
+    values |= lists.resolved(parameters)
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, network, values, source)
@@ -190,7 +192,9 @@ def _check_training(
             "none to train; make it smaller"
         )
     watched = [key for key in ("early_stopping", "best_weights") if values[key]]
-    has_validation = parameters.validation_fraction > 0 or source.descriptor is None
+    has_validation = bool(
+        parameters.folds or parameters.validation_fraction > 0 or source.descriptor is None
+    )
     if watched and not has_validation:
         raise PipelineError(
             f"{watched[0]}: needs a validation part; set validation_fraction above 0"

@@ -54,6 +54,11 @@ class Parameters(Checked):
     validation_fraction: Rate
     test_fraction: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
+    folds: Annotated[Whole, Field(ge=2, le=100)] | None
+    fold: Annotated[Whole, Field(ge=0)]
+    group_by: str | None
+    groups: str
+    label_fixes: str
     normalization: Normalization | None
     unreadable: Literal["error", "skip"]
 

@@ -49,7 +49,7 @@ class WeightsParameters(StageParameters):
 
 class PrepareParameters(StageParameters):
     """`image_size`, pixels a side or [height, width], and `channels`; None keeps a named
-    set's own."""
+    set's own. `groups` and `label_fixes` are files; see `pipeline.parameters.lists`."""
 
     image_size: int | list[int] | None
     channels: int | None
@@ -57,6 +57,11 @@ class PrepareParameters(StageParameters):
     validation_fraction: float
     test_fraction: float
     split_seed: int
+    folds: int | None
+    fold: int
+    group_by: str | None
+    groups: str | None
+    label_fixes: str | None
     normalization: str
     unreadable: str
 

@@ -9,6 +9,8 @@ DVC_ROOT in every kind of run.
 import os
 from pathlib import Path
 
+# Lists of a person's own: experiments, groups, fixed labels.
+LISTS = Path("experiments")
 PARAMS = Path("data/params")
 RAW = Path("data/raw")
 WEIGHTS = Path("data/weights")
