@@ -35,6 +35,7 @@ class Trained:
     file: Path
     classes: list[str]
     title: str
+    run_id: str = ""  # MLflow's, where it is known
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def of_run(name: str) -> Iterator[Trained]:
             found = logged_model(opened, run.id) if opened else None
             if found:
                 title = f"run {run.name} ({run.id[:8]})"
-                yield described(stack.enter_context(folder(found)), title)
+                yield described(stack.enter_context(folder(found)), title, run.id)
                 return
         kept = experiments.list_experiments()
         for experiment in kept:
@@ -97,7 +98,7 @@ def of_registry(name: str, alias: str) -> Iterator[Trained]:
     version = registered(opened, name, alias)
     model_id = version.source.removeprefix("models:/")
     with folder(opened.client.get_logged_model(model_id).artifact_location) as found:
-        yield described(found, f"{name} version {version.version}")
+        yield described(found, f"{name} version {version.version}", version.run_id)
 
 
 def registered(opened: store.Store, name: str, alias: str) -> Any:
@@ -170,7 +171,7 @@ def _fetched(uri: str, scratch: str) -> Path:
     return Path(found)
 
 
-def described(found: Path, title: str) -> Trained:
+def described(found: Path, title: str, run_id: str = "") -> Trained:
     """A model in MLflow's folder: the file, and the classes that MLmodel names.
 
     Raises:
@@ -181,7 +182,7 @@ def described(found: Path, title: str) -> Trained:
     classes = (described.get("metadata") or {}).get("classes")
     if file is None or not classes:
         raise PipelineError(f"{title}: its logged model has no {MODEL_FILE} with class names")
-    return Trained(file, list(classes), title)
+    return Trained(file, list(classes), title, run_id)
 
 
 @contextmanager
