@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,6 +54,12 @@ class Server:
     port: int
     workers: Workers
     said: list[str] = field(default_factory=list)
+
+    unwatched: Callable[[], Any] = lambda: None
+
+    def stop(self) -> None:
+        self.unwatched()
+        self.workers.end()
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
         """Status and answer, from JSON where it is JSON; POST with a body, else GET."""
@@ -127,10 +133,7 @@ def serving(folder: Path, *, workers: int = 1, token: str = "", **limits: Any) -
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
-        try:
-            yield found
-        finally:
-            ended.set()
-            thread.join(SECONDS)
+        found.unwatched = lambda: (ended.set(), thread.join(SECONDS))
+        yield found
     finally:
-        running.end()
+        found.stop()

@@ -257,7 +257,7 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
             time.sleep(0.3)
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 running = [psutil.Process(pid) for pid in server.workers.processes]
-                ended = pool.submit(server.workers.end)
+                ended = pool.submit(server.stop)
                 time.sleep(0.3)
                 open_one.sendall(body[100:])  # its request was in flight
                 assert read_all(open_one).startswith(b"HTTP/1.1 200 ")
