@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from pipeline.networks import saving
-from tools.exporting.errors import Unconvertible
+from tools.exporting.refusals import Unconvertible
 
 INPUT = "pixels"
 OUTPUT = "probabilities"

@@ -4,7 +4,6 @@ Keras' own export admits TensorFlow's operations beside them, which the small ru
 not have: so the converter is called here.
 """
 
-import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from tools.exporting import graph
+from tools.exporting.quiet import quiet
 
 # A batch at a time, as the converter wants them.
 Samples = Callable[[], Iterator[list[np.ndarray]]]
@@ -51,7 +51,8 @@ def _converted(model: keras.Model, samples: Samples | None = None) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = samples
     try:
-        return bytes(converter.convert())
+        with quiet():
+            return bytes(converter.convert())
     except Exception as error:
         lacking = re.search(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))
         if not lacking:

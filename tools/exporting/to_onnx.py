@@ -5,11 +5,7 @@ Normalization holds, and numbers its names anew each time: so tf2onnx is called 
 frozen graph, and the names are given by the layers.
 """
 
-import contextlib
-import io
-import logging
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ import keras
 import numpy as np
 
 from tools.exporting import graph
+from tools.exporting.quiet import quiet
 
 OPSET = 17  # of 2022: runtimes of today and those of some years ago read it
 PRODUCER = "image-classification-pipeline"
@@ -31,12 +28,19 @@ def write(model: keras.Model, path: Path) -> None:
     path.write_bytes(converted(model).SerializeToString(deterministic=True))
 
 
+def write_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
+    """The same with 8-bit weights and activations; see `quantized.eight_bits`."""
+    from tools.exporting import quantized
+
+    quantized.eight_bits(converted(model), path, images)
+
+
 def converted(model: keras.Model) -> Any:
     """The model as an onnx.ModelProto."""
     import onnx
 
     found = _convert(model)
-    _rename(found)
+    _rename(found, {layer.name for layer in model.layers})
     known = {schema.name for schema in onnx.defs.get_all_schemas()}
     for node in found.graph.node:
         if node.op_type not in known or node.domain not in ("", "ai.onnx"):
@@ -48,7 +52,7 @@ def converted(model: keras.Model) -> Any:
 def _convert(model: keras.Model) -> Any:
     import tensorflow as tf
 
-    with _quiet():
+    with quiet():
         from tf2onnx import optimizer, tf_loader, tfonnx
 
         frozen = graph.frozen(model)
@@ -79,7 +83,7 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> Any:
     )
 
 
-def _rename(found: Any) -> None:
+def _rename(found: Any, layers: set[str]) -> None:
     """Give every value a name of its layer, operation and place, the same in every process."""
     found.producer_name, found.producer_version = PRODUCER, ""
     found.doc_string = found.graph.doc_string = ""
@@ -92,7 +96,7 @@ def _rename(found: Any) -> None:
     del found.graph.node[:]
     found.graph.node.extend(nodes)
     for node in found.graph.node:
-        layer = _layer(node.name or node.output[0])
+        layer = _layer(node.name or node.output[0], layers)
         for source in node.input:
             if source not in names:  # a constant: those of operations are named before
                 names[source] = _numbered(f"{layer}/constant", counts)
@@ -127,25 +131,15 @@ def _ordered(found: Any) -> list[Any]:
     return [type(node).FromString(node.SerializeToString()) for node in ordered]
 
 
-def _layer(path: str) -> str:
-    """The layer in a path of TensorFlow's: fast_cnn_1/conv_1_1/convolution__7 is conv_1_1."""
-    parts = [re.sub(r"__\d+$", "", part) for part in path.split("/")]
-    return parts[1] if len(parts) > 2 else parts[0].partition(":")[0] or "model"
+def _layer(path: str, layers: set[str]) -> str:
+    """The layer in a path of TensorFlow's: fast_cnn_1/conv_1_1/convolution__7 is of conv_1."""
+    for part in path.split("/"):
+        for name in (part, re.sub(r"_\d+$", "", part)):
+            if name in layers:
+                return name
+    return "model"
 
 
 def _numbered(name: str, counts: dict[str, int]) -> str:
     counts[name] = counts.get(name, 0) + 1
     return name if counts[name] == 1 else f"{name}_{counts[name]}"
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Without the converter's progress."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
