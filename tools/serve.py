@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             wait=given.batch_ms / 1000,
         )
         found = conversion.converted(model.file)
-        if found.outputs != (1 if len(model.classes) == 2 else len(model.classes)):
+        if found.classes != len(model.classes):
             raise PipelineError(
-                f"{model.title}: {found.outputs} outputs for {len(model.classes)} class names"
+                f"{model.title}: {found.classes} outputs for {len(model.classes)} class names"
             )
         count = given.workers or min(processors(), MOST_WORKERS)
         by_onnx = found.path is not None and not given.keras
