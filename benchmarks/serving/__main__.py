@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         body.write_text(_request(photo))
         say("serving", f"{name} version {version.version}, {photo.stat().st_size:,} bytes an image")
         with servers.ours(folder, "--dataset", name) as ours:
-            say("serving", ours.said.read_text().splitlines()[2].removeprefix("serve: "))
+            for line in ours.said.read_text().splitlines():
+                if " workers, " in line:
+                    say("serving", line.removeprefix("serve: "))
             if not given.without_mlflow:
                 with servers.mlflows(folder, f"models:/{name}/{version.version}") as theirs:
                     _beside(ours, theirs, body, given.seconds, given.rounds)
@@ -112,7 +114,7 @@ def _hostile(ours: servers.Running, photo: Path) -> list[str]:
         print(f"| {kind} | {', '.join(f'{count} × {what}' for what, count in answers.items())} |")
     good = ", ".join(f"{count} × {what}" for what, count in tally.good.items())
     print(f"| good ones among them | {good}, the slowest {tally.slowest:.2f} s |")
-    said = ours.said.read_text(errors="replace").splitlines()[4:]
+    said = ours.said.read_text(errors="replace").partition(servers.READY)[2].splitlines()[1:]
     return tally.bad + [f"it said: {line}" for line in said]
 
 

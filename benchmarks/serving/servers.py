@@ -17,6 +17,7 @@ from pipeline.tracking import store
 from tools import server
 
 START_SECONDS = 300
+READY = "Ctrl-C ends it"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ def ours(folder: Path, *options: str) -> Iterator[Running]:
     port = server.free_port(None, 5200)
     command = [sys.executable, "-m", "tools.serve", "--port", str(port), *options]
     with _started("ours", command, port, folder) as running:
+        until = time.monotonic() + START_SECONDS
+        while READY not in running.said.read_text() and time.monotonic() < until:
+            time.sleep(0.1)  # one worker answers, the others are starting
         yield running
 
 
