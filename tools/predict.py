@@ -24,6 +24,7 @@ from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
 from pipeline.datasets.pool import processors
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime.stage import program_parser, run_program
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "run `dvc repro`, which brings both in step"
             )
         status = 0
-        for path, row in predictions(model, paths):
+        for path, row in predictions(model, paths, found.resize):
             if isinstance(row, UnreadableError):
                 print(f"predict: {shown(str(path))}: {row}", file=sys.stderr)
                 status = 1
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def predictions(
-    model: Any, paths: Sequence[Path]
+    model: Any, paths: Sequence[Path], resize: Resize
 ) -> Iterator[tuple[Path, np.ndarray | UnreadableError]]:
     """Each image with its probabilities, float32 (classes,), or why it cannot be read.
 
@@ -68,7 +69,7 @@ def predictions(
     with tqdm(total=len(paths), desc="predict", unit=" images", disable=quiet) as bar:
         for start in range(0, len(paths), step):
             part = paths[start : start + step]
-            read = [_read(path, shape) for path in part]
+            read = [_read(path, shape, resize) for path in part]
             good = [one for one in read if not isinstance(one, UnreadableError)]
             rows = iter(both_columns(predict(model, np.stack(good))) if good else ())
             for path, one in zip(part, read, strict=True):
@@ -76,9 +77,9 @@ def predictions(
             bar.update(len(part))
 
 
-def _read(path: Path, shape: tuple[int, int, int]) -> np.ndarray | UnreadableError:
+def _read(path: Path, shape: tuple[int, int, int], resize: Resize) -> np.ndarray | UnreadableError:
     try:
-        return images.read(path, shape)
+        return images.read(path, shape, resize)
     except UnreadableError as error:
         return error
 

@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "model": str(served),
             "threads": max(1, processors() // count),
             "shape": found.shape,
+            "resize": model.resize.described(),
             "classes": model.classes,
             "limits": asdict(limits),
             "token": token,
@@ -113,6 +114,7 @@ def _version(
         "engine": f"{name} {importlib.metadata.version(name)}",
         "onnx": found.said,
         "input": list(found.shape),
+        "resize": model.resize.described(),
         "classes": model.classes,
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.datasets import audit
+from pipeline.datasets import audit, heic
 from pipeline.datasets import index as indices
 from pipeline.datasets.index import Index
 from pipeline.datasets.labels import one_hot
@@ -14,12 +14,13 @@ from pipeline.datasets.names import counted, listed, shown
 from pipeline.datasets.pixels import FilePixels, Indices, Sizes
 from pipeline.datasets.pool import Workers
 from pipeline.datasets.raw import RawDataset
+from pipeline.datasets.resizing import Resize
 from pipeline.datasets.split import Wish, split
 from pipeline.datasets.statistics import channel_statistics
 from pipeline.datasets.work import Report
 from pipeline.errors import PipelineError
 from pipeline.parameters.stages import PrepareParameters
-from pipeline.runtime import files, paths
+from pipeline.runtime import estimate, files, paths
 from pipeline.runtime.arrays import ArrayWriter, load_array, read_in_steps
 
 LABEL_BYTES = 16 << 20
@@ -36,11 +37,17 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
     Raises:
         PipelineError: too few images in a class, or unreadable ones.
     """
-    index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels)
+    resize = Resize(parameters.resize)
+    index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels, resize)
+    heic.check(index.names or ())
     wish = Wish(parameters.validation_fraction, parameters.test_fraction, parameters.split_seed)
     out, unreadable_file = folder / "out", folder / "unreadable.json"
     unreadable = files.read_json(unreadable_file) if unreadable_file.exists() else []
     parts = _split(index, wish, raw, unreadable)
+    each = int(np.prod(index.pixels.shape)) + 4 * len(raw.classes)
+    estimate.check_disk(folder, len(index.labels) * each, "or choose a smaller image_size")
+    if resize.method != "stretch":
+        report(f"images are {resize.in_words(*index.pixels.shape[:2])}")
     sizes = _write_images(index, parts, folder, report)
     found = np.sort(np.concatenate([parts[part][sizes[part][:, 0] == 0] for part in paths.PARTS]))
     if found.size:
@@ -85,6 +92,7 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
     """Write {part}_images.npy, resuming where a killed run stood; returns the images' sizes."""
     out, pixels = folder / "out", index.pixels
     total = sum(len(rows) for rows in parts.values())
+    forecast = estimate.Forecast(total, total * int(np.prod(pixels.shape)), report)
     sizes: dict[str, Sizes] = {}
     with (
         Workers(pixels.is_long(np.concatenate(list(parts.values())))) as workers,
@@ -105,10 +113,12 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
                         "that was stopped"
                     )
                 bar.update(done)
+                forecast.skip(done)
                 for images, image_sizes in workers.run(pixels.tasks(rows[done:])):
                     to.append(images)
                     sizes_to.append(image_sizes)
                     bar.update(len(images))
+                    forecast.add(len(images))
             sizes[part] = np.array(load_array(sizes_path))
     return sizes
 
@@ -175,11 +185,14 @@ def _describe(
     """data/prepared/dataset.json."""
     arrays = [out / f"{part}_{kind}.npy" for part in paths.PARTS for kind in ("images", "labels")]
     fitted = channel_statistics(read_in_steps(out / "train_images.npy"))
+    resize = index.pixels.resize
     return {
         "name": raw.name,
         "title": raw.title,
         "classes": raw.classes,
         "image_shape": list(index.pixels.shape),
+        # Where it says nothing, images are stretched.
+        **({} if resize.method == "stretch" else {"resize": resize.described()}),
         "mirrored": raw.mirrored,
         "source": raw.source,
         "licence": raw.licence,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets.resizing import Resize
 from pipeline.figures import (
     activations,
     audit,
@@ -84,6 +85,7 @@ def words(results: Results) -> dict[str, Any]:
         "heated": any(mistake.heat is not None for mistake in results.mistakes),
         "mistakes": [_mistake(mistake, results.classes) for mistake in results.mistakes],
         "explained": _explained(results),
+        "resized": _resized(results),
         "samples": samples,
         "samples_single": max(len(images) for images in results.samples) == 1,
         "audit": audit.sentences(results.audit),
@@ -147,6 +149,14 @@ def _explained(results: Results) -> dict[str, Any]:
         "prediction": predictions.predictions[position],
         "confidence": float(predictions.confidence[position]),
     }
+
+
+def _resized(results: Results) -> str | None:
+    """How the images got their size; None where a data set kept its own."""
+    if results.parameters["image_size"] is None:
+        return None
+    resize = Resize.read(results.dataset.get("resize"))
+    return resize.in_words(*results.dataset["image_shape"][:2])
 
 
 def _picture(image: np.ndarray) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline import backend
 from pipeline.datasets import registry
+from pipeline.datasets.resizing import Resize, sides
 from pipeline.errors import PipelineError
 from pipeline.networks import registry as networks
 from pipeline.networks.registry import Network
@@ -138,10 +139,8 @@ def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
     }
 
 
-def _input(
-    parameters: Parameters, network: Network, source: registry.DataSource
-) -> dict[str, int | None]:
-    size: int | None = parameters.image_size
+def _input(parameters: Parameters, network: Network, source: registry.DataSource) -> dict[str, Any]:
+    size: int | list[int] | None = parameters.image_size
     channels: int | None = parameters.channels
     if size is None and (source.descriptor is None or network.published.resizes):
         size = network.published.image_size
@@ -153,10 +152,15 @@ def _input(
         channels = network.channels
     if channels is None and source.descriptor is None:
         channels = 3
-    own = source.descriptor.image_shape if source.descriptor else (0, 0, 0)
-    shape = (size or own[0], size or own[1], channels or own[2])
-    networks.check_input(network, *shape[:2])
-    return {"image_size": size, "channels": channels}
+    own = source.descriptor.image_shape[:2] if source.descriptor else (0, 0)
+    height, width = sides(size, own)
+    networks.check_input(network, height, width)
+    # Where a set keeps its own size there is nothing to be resized.
+    resize = parameters.resize or (network.published.resize if size else "stretch")
+    refusal = Resize(resize).refusal(own[::-1], height, width) if source.descriptor else None
+    if refusal:
+        raise PipelineError(f"resize: {resize}: {source.name} has {refusal}; use stretch")
+    return {"image_size": size, "channels": channels, "resize": resize}
 
 
 def _check_training(

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,10 +47,12 @@ class WeightsParameters(StageParameters):
 
 
 class PrepareParameters(StageParameters):
-    """`image_size` in pixels a side and `channels`; None keeps a named set's own."""
+    """`image_size`, pixels a side or [height, width], and `channels`; None keeps a named
+    set's own."""
 
-    image_size: int | None
+    image_size: int | list[int] | None
     channels: int | None
+    resize: Literal["stretch", "crop", "pad"]
     validation_fraction: float
     test_fraction: float
     split_seed: int

@@ -131,13 +131,14 @@ def test_the_page_is_built_and_asks_nobody_else(workspace, monkeypatch):
     for name in ("GRADIO_ANALYTICS_ENABLED", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "")
     quiet.hush()
+    from pipeline.datasets.resizing import Resize
     from tests.tools.serving.training import CLASSES, MODEL
     from tools.demonstration import page
     from tools.demonstration.models import Model
     from tools.serving.trained import Trained
 
     write_model(channels=3)
-    models = [Model(Trained(MODEL, CLASSES, name)) for name in ("a", "b")]
+    models = [Model(Trained(MODEL, CLASSES, name, Resize())) for name in ("a", "b")]
     blocks = page.build(models, [])
     assert not blocks.analytics_enabled
     assert "fonts.googleapis.com" not in str(page.theme()._stylesheets)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets.decode import decode
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 from pipeline.tracking import start_run
 from tests.tools.comparison.recording import track
@@ -81,7 +82,7 @@ def turned(image: Image.Image) -> bytes:
 def test_images_are_read_as_those_of_the_training(model, capsys, data):
     Path("photo").write_bytes(data)  # whatever its ending
     (answer,) = lines(capsys, "photo")
-    pixels, _ = decode(data, 8, 1)
+    pixels, _ = decode(data, (8, 8, 1), Resize())
     np.testing.assert_allclose(
         probabilities(answer), model.predict(pixels[None], verbose=0)[0], atol=1e-6
     )
@@ -140,13 +141,13 @@ def test_no_more_than_a_chunk_is_held(model, monkeypatch):
     alive, most = [], []
     read = images.read
 
-    def counting(path, shape):
+    def counting(path, shape, resize):
         alive.append(path)
         most.append(len(alive))
-        return read(path, shape)
+        return read(path, shape, resize)
 
     monkeypatch.setattr(images, "read", counting)
-    for i, _ in enumerate(predict.predictions(model, write_pictures(Path("many"), 8))):
+    for i, _ in enumerate(predict.predictions(model, write_pictures(Path("many"), 8), Resize())):
         if i % 3 == 2:
             alive.clear()
     assert max(most) == 3

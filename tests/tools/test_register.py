@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from pipeline.datasets.decode import decode
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 from pipeline.tracking import store
 from tests.support import REPOSITORY
@@ -106,7 +107,7 @@ def registered(named, capsys) -> list[float]:
     capsys.readouterr()
     data = encoded(picture(4, "RGB", 40), "JPEG")
     Path("photo.jpg").write_bytes(data)
-    pixels, _ = decode(data, 8, 3)
+    pixels, _ = decode(data, (8, 8, 3), Resize())
     return model.predict(pixels[None], verbose=0)[0].tolist()
 
 

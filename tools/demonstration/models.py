@@ -37,6 +37,7 @@ class Model:
 
         self.title = trained.title
         self.classes: Sequence[str] = trained.classes
+        self._resize = trained.resize
         self._model: Any = load_model(trained.file)
         outputs = self._model.output_shape[-1]
         if outputs != (1 if len(trained.classes) == 2 else len(trained.classes)):
@@ -54,7 +55,7 @@ class Model:
         from pipeline.figures import tiles
         from pipeline.networks.predicting import both_columns, predict
 
-        pixels = images.read(path, answers.input_shape(self._model))
+        pixels = images.read(path, answers.input_shape(self._model), self._resize)
         (row,) = both_columns(predict(self._model, pixels[None]))
         (heat,) = grad_cam(self._model, pixels[None])
         picture = tiles.fitted(tiles.rgb(pixels), SIDE)

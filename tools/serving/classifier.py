@@ -1,7 +1,7 @@
 """The model as MLflow serves it: encoded images in, classes out.
 
-MLflow calls `_load_pyfunc` with the folder that was logged (model.keras and
-classes.json), from the copy of this package that goes along with it. Code
+MLflow calls `_load_pyfunc` with the folder that was logged (model.keras,
+classes.json and resize.json), from the copy of this package that goes along with it. Code
 without a pickle: the module is named in MLmodel, the weights are Keras' own.
 
 A request has a column `image` with the bytes of a JPEG, PNG or other image
@@ -17,21 +17,25 @@ import numpy as np
 import pandas as pd
 
 from pipeline.datasets.decode import UnreadableError
+from pipeline.datasets.resizing import Resize
 from pipeline.networks.loader import models
 from pipeline.networks.predicting import both_columns, predict
 from tools.serving import answers, images
 
 MODEL_FILE = "model.keras"
 CLASSES_FILE = "classes.json"
+RESIZE_FILE = "resize.json"
 COLUMN = "image"
 
 
 class Classifier:
-    """A model that takes image files; `classes` are in the order of its probabilities."""
+    """A model that takes image files; `classes` are in the order of its probabilities, and
+    `resize` is how the images of its training got their size."""
 
-    def __init__(self, model: Any, classes: list[str]) -> None:
+    def __init__(self, model: Any, classes: list[str], resize: Resize) -> None:
         self.model = model
         self.classes = classes
+        self.resize = resize
         self.shape = answers.input_shape(model)
 
     def predict(self, frame: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -57,7 +61,7 @@ class Classifier:
 
     def _read(self, row: int, data: Any) -> np.ndarray:
         try:
-            return images.pixels(bytes(data), self.shape)
+            return images.pixels(bytes(data), self.shape, self.resize)
         except UnreadableError as error:
             from mlflow.exceptions import MlflowException
 
@@ -67,5 +71,9 @@ class Classifier:
 
 
 def _load_pyfunc(path: str) -> Classifier:
-    classes = json.loads((Path(path) / CLASSES_FILE).read_text(encoding="utf-8"))
-    return Classifier(models.load_model(str(Path(path) / MODEL_FILE)), classes)
+    classes, resize = (
+        json.loads((Path(path) / name).read_text(encoding="utf-8"))
+        for name in (CLASSES_FILE, RESIZE_FILE)
+    )
+    model = models.load_model(str(Path(path) / MODEL_FILE))
+    return Classifier(model, classes, Resize.read(resize))

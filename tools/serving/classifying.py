@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets import heic
 from pipeline.datasets.decode import FORMATS, UnreadableError
+from pipeline.datasets.resizing import Resize
 from tools.serving import answers, images
 from tools.serving.batching import Batcher
 from tools.serving.engine import Engine
@@ -26,6 +28,7 @@ class Classifying:
 
     Args:
         shape: (height, width, channels) that the engine takes.
+        resize: how the images of its training got them.
         classes: in the order of its probabilities.
     """
 
@@ -33,11 +36,13 @@ class Classifying:
         self,
         engine: Engine,
         shape: tuple[int, int, int],
+        resize: Resize,
         classes: Sequence[str],
         limits: Limits,
     ) -> None:
         self.open_requests = 0
         self._shape = shape
+        self._resize = resize
         self._classes = classes
         self._limits = limits
         self._thread = ThreadPoolExecutor(1, "decoding")
@@ -89,10 +94,11 @@ class Classifying:
         """How many pixels an image declares; nothing of them is decoded."""
         from PIL import Image
 
+        formats = (*FORMATS, heic.FORMAT) if heic.is_heic(data) else FORMATS
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                with Image.open(io.BytesIO(data), formats=formats) as image:
                     declared = image.width * image.height
         except Image.DecompressionBombError:
             declared = self._limits.pixels + 1
@@ -104,7 +110,7 @@ class Classifying:
 
     def _decoded(self, row: int, data: bytes) -> np.ndarray:
         try:
-            return images.pixels(data, self._shape)
+            return images.pixels(data, self._shape, self._resize)
         except UnreadableError as error:
             raise RefusedError(400, f"image {row}: {error}; send an image file in base64") from None
 

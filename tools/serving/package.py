@@ -32,6 +32,7 @@ def write_classifier(target: Path, model: Trained, entry: Any, run_id: str) -> N
     data.mkdir()
     (data / classifier.MODEL_FILE).write_bytes(model.file.read_bytes())
     files.write_json(data / classifier.CLASSES_FILE, model.classes)
+    files.write_json(data / classifier.RESIZE_FILE, model.resize.described())
     columns = ["probability", *(f"p_{label}" for label in model.classes)]
     signature = ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, classifier.COLUMN)]),
@@ -54,7 +55,7 @@ def write_classifier(target: Path, model: Trained, entry: Any, run_id: str) -> N
             f"pandas=={pd.__version__}",
             f"pillow=={_pillow()}",
         ],
-        metadata={"classes": model.classes},
+        metadata={"classes": model.classes, "resize": model.resize.described()},
     )
 
 

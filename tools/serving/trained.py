@@ -7,7 +7,7 @@
 Each is a context manager: what had to be fetched goes again at its end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import files, paths
 from pipeline.tracking import store
@@ -30,11 +31,13 @@ MODEL_FILE = paths.MODEL_FILE.name
 
 @dataclass(frozen=True)
 class Trained:
-    """A model's file, its classes in the order of its probabilities, and what it is called."""
+    """A model's file, its classes in the order of its probabilities, what it is called, and how
+    the images of its training got their size."""
 
     file: Path
     classes: list[str]
     title: str
+    resize: Resize
     run_id: str = ""  # MLflow's, where it is known
 
 
@@ -51,7 +54,7 @@ def workspace() -> Iterator[Trained]:
             raise PipelineError(
                 f"{path}: not there; run `dvc repro`, which makes it, or name a run by --run"
             )
-    yield Trained(file, files.read_json(dataset)["classes"], "the workspace's model")
+    yield _by(files.read_json(dataset), file, "the workspace's model")
 
 
 @contextmanager
@@ -179,10 +182,10 @@ def described(found: Path, title: str, run_id: str = "") -> Trained:
     """
     file = next(iter(sorted((found / "data").rglob(MODEL_FILE))), None)
     described = yaml.safe_load((found / "MLmodel").read_text(encoding="utf-8"))
-    classes = (described.get("metadata") or {}).get("classes")
-    if file is None or not classes:
+    known = described.get("metadata") or {}
+    if file is None or not known.get("classes"):
         raise PipelineError(f"{title}: its logged model has no {MODEL_FILE} with class names")
-    return Trained(file, list(classes), title, run_id)
+    return _by(known, file, title, run_id)
 
 
 @contextmanager
@@ -192,8 +195,14 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
         file, dataset = Path(scratch) / MODEL_FILE, Path(scratch) / "dataset.json"
         experiments.fetch(experiment, paths.MODEL_FILE, file)
         experiments.fetch(experiment, paths.PREPARED / "dataset.json", dataset)
-        classes = files.read_json(dataset)["classes"]
-        yield Trained(file, classes, f"experiment {experiment.name} ({experiment.commit[:7]})")
+        title = f"experiment {experiment.name} ({experiment.commit[:7]})"
+        yield _by(files.read_json(dataset), file, title)
+
+
+def _by(known: Mapping[str, Any], file: Path, title: str, run_id: str = "") -> Trained:
+    """A model with what dataset.json, or MLmodel's metadata, say of it."""
+    resize = Resize.read(known.get("resize"))
+    return Trained(file, list(known["classes"]), title, resize, run_id)
 
 
 def _without_model(run: Run) -> str:

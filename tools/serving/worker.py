@@ -19,6 +19,7 @@ from typing import Any
 
 import uvicorn
 
+from pipeline.datasets.resizing import Resize
 from tools.serving import engine
 from tools.serving.app import App
 from tools.serving.classifying import Classifying
@@ -68,7 +69,8 @@ def _app(settings: dict[str, Any]) -> tuple[App, float]:
     computed = of(Path(settings["model"]), settings["threads"])
     height, width, channels = settings["shape"]
     shape = (height, width, channels)
-    classifying = Classifying(computed, shape, settings["classes"], limits)
+    resize = Resize.read(settings["resize"])
+    classifying = Classifying(computed, shape, resize, settings["classes"], limits)
     return App(classifying, limits, settings["version"], settings["token"], _say), limits.seconds
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets.decode import UnreadableError, decode
+from pipeline.datasets.resizing import Resize
 from tests.support import write_prepared
 from tests.tools.serving.training import CLASSES, MODEL, encoded, picture, write_model
 from tools.demonstration import examples
@@ -19,8 +20,8 @@ def test_the_probabilities_are_the_models_and_the_heat_is_seen(workspace, classe
     model = write_model(channels=3, classes=classes)
     data = encoded(picture(4, "RGB", 40), "JPEG")
     Path("photo.jpg").write_bytes(data)
-    said = Model(Trained(MODEL, classes, "it")).say(Path("photo.jpg"))
-    (expected,) = model.predict(decode(data, 8, 3)[0][None], verbose=0)
+    said = Model(Trained(MODEL, classes, "it", Resize("crop"))).say(Path("photo.jpg"))
+    (expected,) = model.predict(decode(data, (8, 8, 3), Resize("crop"))[0][None], verbose=0)
     if len(classes) == 2:
         expected = [1 - expected[0], expected[0]]
     assert list(said.probabilities) == classes
@@ -34,7 +35,7 @@ def test_what_is_no_image(workspace):
     write_model()
     Path("a.jpg").write_text("hello")
     with pytest.raises(UnreadableError, match="not an image of a known format"):
-        Model(Trained(MODEL, CLASSES, "it")).say(Path("a.jpg"))
+        Model(Trained(MODEL, CLASSES, "it", Resize("crop"))).say(Path("a.jpg"))
 
 
 def test_examples_are_test_images_of_all_classes(workspace, tmp_path):

@@ -116,6 +116,7 @@ def serving(folder: Path, *, workers: int = 1, token: str = "", **limits: Any) -
         "model": str(model),
         "threads": 1,
         "shape": SHAPE,
+        "resize": {"method": "crop", "share": 0.875},
         "classes": CLASSES,
         "limits": asdict(given),
         "token": token,

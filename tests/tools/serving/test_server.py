@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets.decode import decode
+from pipeline.datasets.resizing import Resize
 from tests.tools.serving.asking import CLASSES, Server, read_all, records, serving, write_onnx
 from tests.tools.serving.training import encoded, picture
 
@@ -39,7 +40,7 @@ def photos() -> list[bytes]:
 def expected(photos, tmp_path_factory) -> np.ndarray:
     """(4, 3) probabilities of the photos, computed here."""
     weights = write_onnx(tmp_path_factory.mktemp("weights") / "small.onnx")
-    pixels = np.stack([decode(data, 8, 3)[0] for data in photos])
+    pixels = np.stack([decode(data, (8, 8, 3), Resize("crop"))[0] for data in photos])
     scores = np.exp(pixels.reshape(4, -1).astype("float32") / 255 @ weights)
     return scores / scores.sum(axis=1, keepdims=True)
 
