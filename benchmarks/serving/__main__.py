@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 from PIL import Image
 
 from benchmarks import machine
@@ -25,6 +24,7 @@ from benchmarks.serving import hostile, load, servers
 from benchmarks.serving.load import Load
 from pipeline.errors import PipelineError
 from pipeline.runtime.stage import program_parser, run_program, say
+from tools.demonstration import examples
 from tools.serving import registry, trained
 
 CLIENTS = (1, 8, 32)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 1 if something was answered as it should not be."""
     parser = program_parser("benchmarks.serving", __doc__)
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
-    parser.add_argument("--image", type=Path, help="what is sent (default: noise, 500×375 JPEG)")
+    parser.add_argument("--image", type=Path, help="a JPEG to send (default: a test image)")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (10)")
     parser.add_argument("--rounds", type=int, default=3, help="A B A B … (3)")
     parser.add_argument("--without-mlflow", action="store_true", help="ours alone")
@@ -135,14 +135,18 @@ def _p99(run: tuple[Load, float]) -> float:
 
 
 def _photo(image: Path | None, folder: Path) -> Path:
-    """The file that is sent."""
+    """The file that is sent: one that is named, else a test image of the workspace."""
     if image is not None:
         if not image.is_file():
             raise PipelineError(f"--image: {image}: not there")
         return image
-    coarse = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype="uint8")
+    examples.write(folder)
+    found = sorted(folder.glob("test-*.png"))
+    if not found:
+        raise PipelineError("--image: name one; there is no test image in data/prepared")
     path = folder / "photo.jpg"
-    Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
+    with Image.open(found[0]) as pixels:
+        pixels.save(path, quality=95)
     return path
 
 

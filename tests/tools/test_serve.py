@@ -109,7 +109,7 @@ def test_keras_and_onnx_give_the_same(tracked, capsys, classes):
     Path("photo.jpg").write_bytes(encoded(picture(4, "RGB", 40), "JPEG"))
     wanted = expected(capsys, "--run", run_id)
     for engine in ((), ("--keras",)):
-        with started("--run", run_id, "--workers", "1", *engine) as (_, lines):
+        with started("--run", run_id, "--workers", "1", *engine) as (process, lines):
             address = lines[0].split()[-1]
             request = urllib.request.Request(
                 address, Path("photo.jpg").read_bytes(), {"Content-Type": "image/jpeg"}
@@ -120,6 +120,11 @@ def test_keras_and_onnx_give_the_same(tracked, capsys, classes):
                 address.replace("invocations", "version"), timeout=60
             ) as given:
                 version = json.load(given)
+            if not engine:  # workers end with a server that is killed
+                below = psutil.Process(process.pid).children(recursive=True)
+                process.kill()
+                assert below
+                assert not psutil.wait_procs(below, timeout=20)[1]
         assert version["run_id"] == run_id
         assert version["engine"].startswith("keras" if engine else "onnxruntime")
         for name, probability in wanted.items():

@@ -19,7 +19,7 @@ from tools.serving.limits import Limits, RefusedError
 
 # Up to here a body is read and its images decoded at once (2 ms): to another thread and back
 # takes as long. One thread does what is larger, so that one large picture is in memory.
-QUICK_PIXELS = 150_000
+QUICK_PIXELS = 400_000
 QUICK_BYTES = 300_000
 
 

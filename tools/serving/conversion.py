@@ -60,6 +60,8 @@ def converted(model: Path) -> Converted:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
             raise PipelineError(f"{model}: cannot be loaded: {last}")
+    for kept in target.parent.glob(f"{target.stem}.*"):
+        kept.touch()  # `make gc` looks when it was used last
     about = files.read_json(described)
     height, width, channels = about["shape"]
     path = target if target.is_file() else None
