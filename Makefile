@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register serve report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -79,8 +79,12 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
 
-serve: setup ## serve the registered model on 127.0.0.1
+serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 	@python -m tools.serve
+
+demo: ## try a model in the browser: drop a photograph (RUN=A,B: two beside each other)
+	$(call install,demo)
+	@python -m tools.demo $(if $(RUN),--run $(RUN))
 
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }

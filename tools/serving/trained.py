@@ -38,6 +38,7 @@ class Trained:
     classes: list[str]
     title: str
     resize: Resize
+    run_id: str = ""  # MLflow's, where it is known
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def of_run(name: str) -> Iterator[Trained]:
             found = logged_model(opened, run.id) if opened else None
             if found:
                 title = f"run {run.name} ({run.id[:8]})"
-                yield described(stack.enter_context(folder(found)), title)
+                yield described(stack.enter_context(folder(found)), title, run.id)
                 return
         kept = experiments.list_experiments()
         for experiment in kept:
@@ -100,7 +101,7 @@ def of_registry(name: str, alias: str) -> Iterator[Trained]:
     version = registered(opened, name, alias)
     model_id = version.source.removeprefix("models:/")
     with folder(opened.client.get_logged_model(model_id).artifact_location) as found:
-        yield described(found, f"{name} version {version.version}")
+        yield described(found, f"{name} version {version.version}", version.run_id)
 
 
 def registered(opened: store.Store, name: str, alias: str) -> Any:
@@ -173,7 +174,7 @@ def _fetched(uri: str, scratch: str) -> Path:
     return Path(found)
 
 
-def described(found: Path, title: str) -> Trained:
+def described(found: Path, title: str, run_id: str = "") -> Trained:
     """A model in MLflow's folder: the file, and the classes that MLmodel names.
 
     Raises:
@@ -184,7 +185,7 @@ def described(found: Path, title: str) -> Trained:
     known = described.get("metadata") or {}
     if file is None or not known.get("classes"):
         raise PipelineError(f"{title}: its logged model has no {MODEL_FILE} with class names")
-    return _by(known, file, title)
+    return _by(known, file, title, run_id)
 
 
 @contextmanager
@@ -198,9 +199,10 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
         yield _by(files.read_json(dataset), file, title)
 
 
-def _by(known: Mapping[str, Any], file: Path, title: str) -> Trained:
+def _by(known: Mapping[str, Any], file: Path, title: str, run_id: str = "") -> Trained:
     """A model with what dataset.json, or MLmodel's metadata, say of it."""
-    return Trained(file, list(known["classes"]), title, Resize.read(known.get("resize")))
+    resize = Resize.read(known.get("resize"))
+    return Trained(file, list(known["classes"]), title, resize, run_id)
 
 
 def _without_model(run: Run) -> str:
