@@ -1,6 +1,6 @@
 """Where a trained model and the names of its classes are.
 
-    workspace()          data/model of the current folder
+    workspace()          data/model of the current folder (tools.serving.model)
     of_run(name)         an experiment: MLflow's run with its model, else DVC's commit
     of_registry(name)    the version that carries the alias `best`
 
@@ -9,7 +9,6 @@ Each is a context manager: what had to be fetched goes again at its end.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,33 +23,10 @@ from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.sqlite import StoreError
 from tools.runs import experiments, recorded
 from tools.runs.run import Run
+from tools.serving.model import Trained as Trained
+from tools.serving.model import workspace as workspace
 
 MODEL_FILE = paths.MODEL_FILE.name
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model's file, its classes in the order of its probabilities, and what it is called."""
-
-    file: Path
-    classes: list[str]
-    title: str
-
-
-@contextmanager
-def workspace() -> Iterator[Trained]:
-    """The model of the current folder.
-
-    Raises:
-        PipelineError: there is none yet.
-    """
-    file, dataset = paths.MODEL_FILE, paths.PREPARED / "dataset.json"
-    for path in (file, dataset):
-        if not path.is_file():
-            raise PipelineError(
-                f"{path}: not there; run `dvc repro`, which makes it, or name a run by --run"
-            )
-    yield Trained(file, files.read_json(dataset)["classes"], "the workspace's model")
 
 
 @contextmanager
