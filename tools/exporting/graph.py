@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from pipeline.networks import saving
-from tools.exporting.refusals import Unconvertible
+from tools.exporting.refusals import UnconvertibleError
 
 INPUT = "pixels"
 OUTPUT = "probabilities"
@@ -69,10 +69,10 @@ def layer_of(model: keras.Model, message: str) -> str:
     return "unknown"
 
 
-def refuse(model: keras.Model, form: str, operation: str, message: str) -> Unconvertible:
+def refuse(model: keras.Model, form: str, operation: str, message: str) -> UnconvertibleError:
     """The error for an operation that a format lacks."""
     layer = layer_of(model, message)
-    return Unconvertible(
+    return UnconvertibleError(
         f"{form}: layer {layer}: this format has no operation {operation}; "
         "leave this format out, or train without this layer"
     )

@@ -29,8 +29,9 @@ class Source:
     """A trained model with what it came from.
 
     `name` is that of its folder in exports/; `prepared` is the folder with its images,
-    `dataset` describes them (dataset.json) and `reports` has the text of the reports that are there. `run` is its
-    record, None where there is none; `weights` describes its pretrained base, if any.
+    `dataset` describes them (dataset.json), `reports` has the texts of those reports that
+    are there. `run` is its record, None where there is none; `weights` describes its
+    pretrained base, if any, and `tags` what it was trained on.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Source:
     run: Run | None = None
     reports: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def images(self, part: str) -> np.ndarray:
         """uint8 (n, height, width, channels) of a part, not in memory.
@@ -90,6 +92,7 @@ def of_workspace() -> Iterator[Source]:
             run,
             found,
             files.read_json(record) if record.is_file() else {},
+            _tags_of(run),
         )
 
 
@@ -113,7 +116,9 @@ def of_run(name: str) -> Iterator[Source]:
             prepared = paths.PREPARED
         elif kept is not None:
             prepared = scratch
-            names = [f"{part}_{kind}.npy" for part in ("train", "test") for kind in ("images", "labels")]
+            names = [
+                f"{part}_{kind}.npy" for part in ("train", "test") for kind in ("images", "labels")
+            ]
             for wanted in ("dataset.json", *names):
                 experiments.fetch(kept, paths.PREPARED / wanted, scratch / wanted)
         else:
@@ -131,6 +136,7 @@ def of_run(name: str) -> Iterator[Source]:
             run,
             _reports_of(run, kept),
             _weights_of(kept),
+            _tags_of(run),
         )
 
 
@@ -170,3 +176,12 @@ def _weights_of(kept: experiments.Experiment | None) -> Mapping[str, Any]:
     if kept is None:
         return {}
     return experiments.Files(kept).json(paths.WEIGHTS / "weights.json") or {}
+
+
+def _tags_of(run: Run | None) -> dict[str, str]:
+    """What MLflow knows of the processor and the libraries."""
+    if run is None or run.source != "MLflow":
+        return {}
+    with contextlib.suppress(StoreError):
+        return dict(recorded.open_store().client.get_run(run.id).data.tags)
+    return {}

@@ -7,7 +7,6 @@ not have: so the converter is called here.
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +22,7 @@ def write(model: keras.Model, path: Path) -> None:
     """Write the model as a .tflite file that takes any number of images.
 
     Raises:
-        Unconvertible: an operation that LiteRT lacks, with its layer.
+        UnconvertibleError: an operation that LiteRT lacks, with its layer.
     """
     path.write_bytes(_converted(model))
 

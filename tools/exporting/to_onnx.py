@@ -23,7 +23,7 @@ def write(model: keras.Model, path: Path) -> None:
     """Write the model as ONNX, with the names `pixels` and `probabilities`.
 
     Raises:
-        Unconvertible: an operation that ONNX lacks, with its layer.
+        UnconvertibleError: an operation that ONNX lacks, with its layer.
     """
     path.write_bytes(converted(model).SerializeToString(deterministic=True))
 

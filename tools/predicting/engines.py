@@ -52,6 +52,4 @@ def _keras(model: Trained) -> Engine:
             f"{model.title}: {outputs} outputs for {len(model.classes)} class names; "
             "run `dvc repro`, which brings both in step"
         )
-    return Engine(
-        answers.input_shape(loaded), lambda pixels: both_columns(predict(loaded, pixels))
-    )
+    return Engine(answers.input_shape(loaded), lambda pixels: both_columns(predict(loaded, pixels)))
