@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register export serve report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
+
+export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html RUN=… QUANTIZE=int8)
+	@python -m tools.export $(if $(TO),--to $(TO)) $(if $(RUN),--run '$(RUN)') $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 serve: setup ## serve the registered model on 127.0.0.1
 	@python -m tools.serve

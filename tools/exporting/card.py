@@ -4,18 +4,20 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from pipeline.errors import PipelineError
 from pipeline.runtime import files, machine
 from pipeline.runtime.stage import say
 from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.sqlite import StoreError
 from tools.exporting import description
 from tools.exporting.scores import Scores, scores
-from tools.exporting.source import Source
+from tools.exporting.source import Source, of_run
 from tools.runs import recorded
 from tools.runs.run import Run
 
@@ -45,6 +47,16 @@ def record(run: Run, path: Path) -> bool:
         say("export", f"the card is not recorded in MLflow: {one_line(error)}")
         return False
     return True
+
+
+def record_of(run: Run) -> bool:
+    """Write the card of a recorded run and add it to the run; False where it cannot be."""
+    try:
+        with of_run(run.id, with_images=False) as source, TemporaryDirectory() as folder:
+            return record(run, write(Path(folder) / FILE, source))
+    except PipelineError as error:
+        say("export", f"no card: {error}")
+        return False
 
 
 def text(source: Source) -> str:

@@ -21,6 +21,8 @@ from tools.runs import experiments, recorded, together
 from tools.runs.run import Run
 from tools.serving import trained
 
+# What a check and the ranges of 8 bits need.
+_PARTS = ("train", "test")
 REPORTS = ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv")
 
 
@@ -83,7 +85,7 @@ def of_workspace() -> Iterator[Source]:
         }
         record = paths.WEIGHTS / "weights.json"
         yield Source(
-            folder_name(run.name if run else identity.run_name(parameters)),
+            folder_name(_name(run, parameters)),
             model,
             digest,
             paths.PREPARED,
@@ -97,9 +99,12 @@ def of_workspace() -> Iterator[Source]:
 
 
 @contextmanager
-def of_run(name: str) -> Iterator[Source]:
+def of_run(name: str, with_images: bool = True) -> Iterator[Source]:
     """The model of a run, by any of its names; its images are the workspace's, where those
     are the same, or come from DVC's cache.
+
+    Args:
+        with_images: False where the description of the data is enough.
 
     Raises:
         PipelineError: there is no such run, or its model or its images are nowhere.
@@ -112,26 +117,26 @@ def of_run(name: str) -> Iterator[Source]:
         kept = next((e for e in experiments.list_experiments() if e.name in run.experiments), None)
         described = paths.PREPARED / "dataset.json"
         here = files.read_json(described) if described.is_file() else {}
-        if here and here.get("digest") == run.data_digest:
-            prepared = paths.PREPARED
-        elif kept is not None:
+        dataset, prepared = here, paths.PREPARED
+        if not here or here.get("digest") != run.data_digest:
             prepared = scratch
-            names = [
-                f"{part}_{kind}.npy" for part in ("train", "test") for kind in ("images", "labels")
-            ]
-            for wanted in ("dataset.json", *names):
-                experiments.fetch(kept, paths.PREPARED / wanted, scratch / wanted)
-        else:
-            raise PipelineError(
-                f"{name}: the images that it was trained on are not those of data/prepared; "
-                "bring them back first (`dvc exp apply`, `git checkout` and `dvc repro`)"
-            )
+            if kept is not None:
+                _fetch(kept, scratch, with_images)
+                dataset = files.read_json(scratch / "dataset.json")
+            elif with_images:
+                raise PipelineError(
+                    f"{name}: the images that it was trained on are not those of data/prepared; "
+                    "bring them back first (`git checkout` of its commit and `dvc repro`)"
+                )
+            else:
+                known = identity.dataset_name(run.parameters)
+                dataset = {"name": known, "digest": run.data_digest}
         yield Source(
             folder_name(run.name),
             model,
             files.sha256(model.file),
             prepared,
-            files.read_json(prepared / "dataset.json"),
+            dataset,
             run.parameters,
             run,
             _reports_of(run, kept),
@@ -140,9 +145,24 @@ def of_run(name: str) -> Iterator[Source]:
         )
 
 
+def _fetch(kept: experiments.Experiment, folder: Path, with_images: bool) -> None:
+    """Bring what DVC keeps of an experiment's data/prepared into `folder`."""
+    names = ["dataset.json"]
+    if with_images:
+        names += [f"{part}_{kind}.npy" for part in _PARTS for kind in ("images", "labels")]
+    for name in names:
+        experiments.fetch(kept, paths.PREPARED / name, folder / name)
+
+
 def folder_name(name: str) -> str:
     """A run's name as a folder's: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "model"
+
+
+def _name(run: Run | None, parameters: Mapping[str, Any]) -> str:
+    if run:
+        return run.name
+    return identity.run_name(parameters) if parameters else "workspace"
 
 
 def _run_of(digest: str) -> Run | None:

@@ -156,7 +156,7 @@ class Writer:
             shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         path.unlink()
         if known:
-            self.say(f"removed {', '.join(known)}: of an older model")
+            self.say(f"removed {', '.join(known)}: of another model or an earlier program")
 
     def _describe(self) -> None:
         self.description["files"] = dict(sorted(self.description["files"].items()))
