@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{chosen.run.name} {word} {version.name} version {version.version}, "
         f"alias {registry.ALIAS}: {chosen.reason}",
     )
-    if card.record_of(chosen.run):
-        say("register", f"{card.FILE} is recorded with run {chosen.run.name}")
+    card.record_of(chosen.run)  # beside the run's other files
 
 
 if __name__ == "__main__":

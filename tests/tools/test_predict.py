@@ -23,7 +23,9 @@ from tests.tools.serving.training import (
     write_pictures,
 )
 from tools import predict
+from tools.predicting.engines import engine
 from tools.serving import images
+from tools.serving.model import workspace as workspace_model
 
 
 @pytest.fixture
@@ -146,7 +148,9 @@ def test_no_more_than_a_chunk_is_held(model, monkeypatch):
         return read(path, shape)
 
     monkeypatch.setattr(images, "read", counting)
-    for i, _ in enumerate(predict.predictions(model, write_pictures(Path("many"), 8))):
+    with workspace_model() as found:
+        asked = engine(found)
+    for i, _ in enumerate(predict.predictions(asked, write_pictures(Path("many"), 8))):
         if i % 3 == 2:
             alive.clear()
     assert max(most) == 3

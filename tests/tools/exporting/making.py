@@ -11,7 +11,7 @@ from pipeline.evaluation.tables import write_tables
 from pipeline.networks import build, saving
 from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime import files, paths
-from tests.support import write_prepared
+from tests.support import REPOSITORY, write_prepared
 from tools import export
 
 
@@ -33,6 +33,7 @@ def write_workspace(
     folder.mkdir(parents=True, exist_ok=True)
     patch.chdir(folder)
     patch.setenv("DVC_ROOT", str(folder))
+    patch.setenv("PYTHONPATH", str(REPOSITORY))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
         patch.delenv(name, raising=False)
     dataset = write_prepared(classes, size, channels, counts)
@@ -41,7 +42,9 @@ def write_workspace(
     model = build(
         network, (size, size, channels), classes, **{"normalization": normalization, **options}
     )
-    images, labels = (np.load(paths.PREPARED / f"train_{kind}.npy") for kind in ("images", "labels"))
+    images, labels = (
+        np.load(paths.PREPARED / f"train_{kind}.npy") for kind in ("images", "labels")
+    )
     if epochs:
         two = classes == 2
         model.compile("adam", "binary_crossentropy" if two else "categorical_crossentropy")

@@ -75,7 +75,9 @@ def test_what_stands_in_model_json(made):
     assert found["resize"] == {"method": "stretch", "interpolation": "bilinear"}
     root = folder.parents[1]
     assert found["digests"]["model"] == files.sha256(root / paths.MODEL_FILE)
-    assert found["metrics"]["accuracy"] == files.read_json(root / "reports/metrics.json")["accuracy"]
+    assert (
+        found["metrics"]["accuracy"] == files.read_json(root / "reports/metrics.json")["accuracy"]
+    )
     for name in ("model.onnx", "model.tflite"):
         assert found["files"][name]["sha256"] == files.sha256(folder / name)
         assert found["files"][name]["agrees"]["largest_difference"] <= 1e-4
@@ -164,7 +166,9 @@ def test_bad_arguments(here, arguments, says):
 
 def test_a_converter_that_is_not_installed(here, monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(PipelineError, match=r"openvino: onnx is not installed; type `make setup EX"):
+    with pytest.raises(
+        PipelineError, match=r"openvino: onnx is not installed; type `make setup EX"
+    ):
         export.main(["--to", "openvino"])
 
 
@@ -180,7 +184,9 @@ def test_no_model_and_no_training_images(workspace, monkeypatch):
         export.main([])
     write_workspace(workspace, monkeypatch, epochs=0)
     (paths.PREPARED / "train_images.npy").unlink()
-    with pytest.raises(PipelineError, match=r"^--quantize int8: onnx wants training images .* data"):
+    with pytest.raises(
+        PipelineError, match=r"^--quantize int8: onnx wants training images .* data"
+    ):
         export.main(["--to", "onnx", "--quantize", "int8"])
 
 
@@ -206,7 +212,9 @@ def test_accuracy_may_fall_by_half_a_point():
         if kept:
             assert checking.check_accuracy("a", found, right, labels)["accuracy"] == 0.995
         else:
-            with pytest.raises(PipelineError, match=r"^a: test accuracy falls from 1.0000 to 0.994"):
+            with pytest.raises(
+                PipelineError, match=r"^a: test accuracy falls from 1.0000 to 0.994"
+            ):
                 checking.check_accuracy("a", found, right, labels)
 
 
