@@ -5,6 +5,7 @@ Normalization holds, and numbers its names anew each time: so tf2onnx is called 
 frozen graph, and the names are given by the layers.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ def write_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
     quantized.eight_bits(converted(model), path, images)
 
 
+@lru_cache(maxsize=1)
 def converted(model: keras.Model) -> Any:
-    """The model as an onnx.ModelProto."""
+    """The model as an onnx.ModelProto, which stays as it is: other formats begin with it, too."""
     import onnx
 
     found = _convert(model)
