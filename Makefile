@@ -44,6 +44,7 @@ verify: setup ## run the pipeline a second time, in a clean copy, and compare ev
 
 bench: setup ## measure the pipeline beside plain Keras (hours); resumes where it stopped
 	@python -m benchmarks.bench
+	@python -m benchmarks.exported
 
 bench-quick: setup ## the pipeline's ratios alone, in three minutes
 	@python -m benchmarks.bench --quick
@@ -78,6 +79,9 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
+
+export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html RUN=… QUANTIZE=int8)
+	@python -m tools.export $(if $(TO),--to $(TO)) $(if $(RUN),--run '$(RUN)') $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 	@python -m tools.serve

@@ -24,7 +24,9 @@ from tests.tools.serving.training import (
     write_pictures,
 )
 from tools import predict
+from tools.predicting.engines import engine
 from tools.serving import images
+from tools.serving.model import workspace as workspace_model
 
 
 @pytest.fixture
@@ -147,7 +149,9 @@ def test_no_more_than_a_chunk_is_held(model, monkeypatch):
         return read(path, shape, resize)
 
     monkeypatch.setattr(images, "read", counting)
-    for i, _ in enumerate(predict.predictions(model, write_pictures(Path("many"), 8), Resize())):
+    with workspace_model() as found:
+        asked = engine(found)
+    for i, _ in enumerate(predict.predictions(asked, write_pictures(Path("many"), 8), Resize())):
         if i % 3 == 2:
             alive.clear()
     assert max(most) == 3

@@ -70,6 +70,8 @@ def test_the_best_is_that_of_the_validation(named, capsys):
         "register: high is now bars version 1, alias best: validation accuracy 0.9000, the best "
         "of 3 runs; 2 on another split or without validation not counted"
     )
+    artifacts = store.connect().client.list_artifacts(best().run_id)
+    assert "model_card.md" in [artifact.path for artifact in artifacts]
     version = best()
     assert version.run_id == high
     assert version.tags["chosen_by"].startswith("validation accuracy 0.9000")
