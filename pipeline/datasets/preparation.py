@@ -37,6 +37,8 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         PipelineError: too few images in a class, or unreadable ones.
     """
     index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels)
+    if raw.image_shape and raw.image_shape[2] < index.pixels.shape[2]:
+        report("grey images get three equal channels")
     wish = Wish(parameters.validation_fraction, parameters.test_fraction, parameters.split_seed)
     out, unreadable_file = folder / "out", folder / "unreadable.json"
     unreadable = files.read_json(unreadable_file) if unreadable_file.exists() else []

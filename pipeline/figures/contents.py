@@ -19,6 +19,7 @@ from pipeline.figures import (
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
 from pipeline.figures.results import Results
+from pipeline.networks.registry import find
 
 
 def charts(results: Results) -> dict[str, bytes]:
@@ -60,7 +61,11 @@ def words(results: Results) -> dict[str, Any]:
     confused = confusion.most_confused(
         predictions.labels, predictions.predictions, 8 if len(results.classes) <= 12 else 20
     )
-    rows = network.layer_table(results.layers, results.parameters["fine_tune_from"])
+    rows = network.layer_table(
+        results.layers,
+        results.parameters["fine_tune_from"],
+        base.end if (base := find(results.parameters["model"]).base) else None,
+    )
     samples = [
         {"name": name, "pictures": [_picture(image) for image in images]}
         for name, images in zip(results.classes, results.samples, strict=False)

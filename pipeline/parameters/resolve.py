@@ -15,6 +15,7 @@ from pipeline.parameters.stages import (
     FeaturesParameters,
     ReportParameters,
     StageParameters,
+    WeightsParameters,
 )
 
 # What a preset publishes as a single value; null takes it.
@@ -70,6 +71,8 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
         own = {key: values[key] for key in stage.model_fields if key != "code"}
         if stage is FeaturesParameters and not frozen_base:
             own = {"model": None}
+        if stage is WeightsParameters and values["pretrained_weights"] is None:
+            own["model"] = None
         if stage is ReportParameters:
             own = values
         cuts.append(stage.model_validate({"code": code[stage.stage()], **own}))
@@ -123,13 +126,11 @@ def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
     start = parameters.fine_tune_from
     if start is None:
         raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
-    from pipeline.networks.graph import base_layer_names  # Keras: seconds, for this alone
-
-    known = base_layer_names(network)
-    if start not in known:
-        raise PipelineError(f"fine_tune_from: {start}: unknown layer; known: {', '.join(known)}")
     if parameters.pretrained_weights == "none":
         raise PipelineError("fine_tune_from: nothing to fine-tune with pretrained_weights: none")
+    from pipeline.parameters.fine_tuning import first_layer  # Keras: seconds, for this alone
+
+    start = first_layer(start, network)
     return {
         "fine_tune_from": start,
         "fine_tune_epochs": parameters.fine_tune_epochs or network.base.fine_tune_epochs,

@@ -59,7 +59,7 @@ class Parameters(Checked):
     dropout: Rate | list[Rate] | None
     activation: Activation | None
     pretrained_weights: str
-    fine_tune_from: str | None
+    fine_tune_from: str | int | None
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 

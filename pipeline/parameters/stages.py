@@ -41,8 +41,9 @@ class DownloadParameters(StageParameters):
 
 
 class WeightsParameters(StageParameters):
-    """`pretrained_weights` is None where the model starts from nothing."""
+    """Both are None where the model starts from nothing."""
 
+    model: str | None = None
     pretrained_weights: str | None
 
 

@@ -100,19 +100,33 @@ def phases(
     found = registry.find(parameters.model).base
     assert found is not None
     base = base_layers(model, found.end)
+    rates = {layer.name: layer.rate for layer in base if isinstance(layer, keras.layers.Dropout)}
     for layer in base:
-        layer.trainable = False
+        _train(layer, 0.0 if layer.name in rates else None, trained=False)
     yield phase("head", "maps", parameters.epochs, parameters.learning_rate)
     if parameters.fine_tune_from is None:
         return
     names = [layer.name for layer in base]
     for layer in base[names.index(parameters.fine_tune_from) :]:
-        layer.trainable = True
+        _train(layer, rates.get(layer.name), trained=True)
     assert parameters.fine_tune_epochs is not None
     assert parameters.fine_tune_learning_rate is not None
     yield phase(
         "fine_tune", "below", parameters.fine_tune_epochs, parameters.fine_tune_learning_rate
     )
+
+
+def _train(layer: keras.layers.Layer, rate: float | None, *, trained: bool) -> None:
+    """Train a layer of a pretrained base, or freeze it: it then does in training what it does in
+    prediction. So does batch normalisation even in layers that are trained, for a few small
+    batches would spoil its means.
+
+    Args:
+        rate: of a dropout; None for other layers.
+    """
+    layer.trainable = trained and not isinstance(layer, keras.layers.BatchNormalization)
+    if rate is not None:
+        layer.rate = rate
 
 
 def kept_layer(kind: str) -> str | None:

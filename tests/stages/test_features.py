@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained import extraction
-from pipeline.pretrained.base import digest
+from pipeline.pretrained.arrays import digest, layout
 from pipeline.pretrained.frozen import FrozenBase
 from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
@@ -88,7 +88,7 @@ def run_killed_after(batches: int) -> subprocess.CompletedProcess[str]:
 def prepared(workspace):
     dataset = write_prepared(classes=2, size=32, channels=3, counts=(36, 12, 10))
     arrays = random_arrays(3)
-    save_arrays(paths.WEIGHTS / "vgg16.npz", arrays)
+    save_arrays(paths.WEIGHTS / "weights.npz", arrays)
     record = {"pretrained_weights": "mine.h5", "sha256": digest(arrays)}
     files.write_json(paths.WEIGHTS / "weights.json", record)
     yield dataset
@@ -234,7 +234,8 @@ def test_real_features_in_bfloat16_are_those_of_float32(shared_data):
     import keras
     from PIL import Image
 
-    save_arrays(paths.WEIGHTS / "vgg16.npz", read_file(shared_data / "vgg16_imagenet_notop.h5"))
+    arrays = read_file(shared_data / "vgg16_imagenet_notop.h5", layout("vgg16"))
+    save_arrays(paths.WEIGHTS / "weights.npz", arrays)
     with zipfile.ZipFile(shared_data / "cats-and-dogs-small.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[::500]
         pictures = [Image.open(archive.open(name)).resize((150, 150)) for name in names]

@@ -141,9 +141,23 @@ def test_what_makes_no_sense_is_refused(changes, line):
 
 def test_a_wrong_layer_gets_the_list_of_the_right_ones():
     with pytest.raises(
-        PipelineError, match=r"^fine_tune_from: block9: unknown layer; known: block1_"
+        PipelineError,
+        match=r"^fine_tune_from: block9: unknown layer; the 5 blocks of vgg16 begin at "
+        r"block1_conv1, block2_conv1, block3_conv1, block4_conv1, block5_conv1$",
     ):
         resolved(model="vgg16", fine_tune_from="block9")
+
+
+@pytest.mark.parametrize("number", [-6, 0, 1])
+def test_a_wrong_number_of_blocks_gets_the_right_ones(number):
+    line = "vgg16 has 5 blocks; expected a number from -1, the last of them, to -5, or a layer's"
+    with pytest.raises(PipelineError, match=f"^fine_tune_from: {number}: {line} name$"):
+        resolved(model="vgg16", fine_tune_from=number)
+
+
+def test_a_number_of_blocks_becomes_the_first_layer_of_theirs():
+    assert cuts(model="vgg16", fine_tune_from=-1)["train"].fine_tune_from == "block5_conv1"
+    assert cuts(model="vgg16", fine_tune_from=-2)["features"].fine_tune_from == "block4_conv1"
 
 
 def test_a_relative_path_gets_the_absolute_one(workspace):

@@ -1,0 +1,42 @@
+"""The pretrained bases as parameters of a test: the cheap ones in the quick suite."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.networks import registry
+
+IMAGENET = {"method": "imagenet", "mean": [], "variance": []}
+CHEAP = ("mobilenet_v3_small", "vgg16")
+BASES = [name for name, network in registry.networks().items() if network.base]
+
+
+def marked(names: list[str]) -> list[Any]:
+    """The names, of which the bases that cost seconds are for the slow suite."""
+    slow = set(BASES) - set(CHEAP)
+    return [pytest.param(each, marks=pytest.mark.slow if each in slow else ()) for each in names]
+
+
+bases = pytest.mark.parametrize("name", marked(BASES))
+
+
+def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
+    """The model with other numbers in every array, so that no two can be mistaken, and with maps
+    that neither vanish nor explode."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        found = []
+        for weight, array in zip(layer.weights, layer.get_weights(), strict=True):
+            noise = generator.normal(size=array.shape).astype(array.dtype)
+            if array.ndim > 1:
+                found.append(array + 0.1 * noise * array.std())
+            else:
+                found.append(
+                    np.abs(array + 0.1 * noise)
+                    if "variance" in weight.path
+                    else array + 0.1 * noise
+                )
+        layer.set_weights(found)
+    return model
