@@ -14,16 +14,16 @@ import numpy as np
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 
 
-def folded(model: keras.Model) -> tuple[keras.Model, int]:
-    """A model of the same numbers, to rounding, and how many normalisations it has folded.
+def folded(model: keras.Model) -> keras.Model:
+    """A model of the same numbers, to rounding, with fewer layers.
 
     It has weights of its own, for inference alone; a normalisation that follows no
     convolution, or one that something else reads too, stays. Where there is none to
     fold it is the model itself.
     """
-    pairs = _pairs(model)
+    pairs = foldable(model)
     if not pairs:
-        return model, 0
+        return model
     gone = {norm.name for norm in pairs.values()}
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -43,10 +43,10 @@ def folded(model: keras.Model) -> tuple[keras.Model, int]:
         if layer.name in pairs:
             weights = _with_norm(layer, weights, pairs[layer.name])
         layer.set_weights(weights)
-    return result, len(pairs)
+    return result
 
 
-def _pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
+def foldable(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     """The convolutions by name that have a normalisation to fold: linear, and read by it alone."""
     readers: dict[int, list[Any]] = {id(tensor): [None] for tensor in model.outputs}
     nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]

@@ -223,12 +223,11 @@ def _reduce(machine: _Machine, _: Any) -> None:
 
 def _storage(machine: _Machine, _: Any) -> None:
     """("storage", its kind, its key, where it was, its elements, None)."""
-    word, kind, key, _place, elements, view = machine.pop()
-    if word != "storage" or not isinstance(kind, _Name) or kind.name not in _STORAGES:
-        raise _RefusedError("a reference to something other than a storage")
-    if view is not None or not isinstance(key, str) or type(elements) is not int:
-        raise _RefusedError("a part of a storage")
-    machine.stack.append(_Storage(key, _STORAGES[kind.name], elements))
+    match machine.pop():
+        case ("storage", _Name(kind), str(key), str(), int(elements), None) if kind in _STORAGES:
+            machine.stack.append(_Storage(key, _STORAGES[kind], elements))
+        case _:
+            raise _RefusedError("another reference than to a storage")
 
 
 _PUSHED: dict[str, Callable[[Any], Any]] = {

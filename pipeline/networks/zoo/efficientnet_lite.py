@@ -183,6 +183,27 @@ def _read(depth: float, content: bytes, where: str) -> Any:
     return arrays
 
 
-_lite(0, 1.0, 1.0, 224, "efficientnet-lite0-57934424.pth", "c0bee34e755e1058b86ce5bfa5da52d460e7423c4c44248b41979f923791ab61")
-_lite(1, 1.0, 1.1, 240, "efficientnet-lite1-77cc7160.pth", "682e440cb7c82000e5001fb46a1f686c59f69c9f319977f727ab63dec994a819")
-_lite(2, 1.1, 1.2, 260, "efficientnet-lite2-9656183e.pth", "74a719bca52d1105e8f3cb00f5b8762ef90dce7d372bcd7f5ff5c4b832859a40")
+_lite(
+    0,
+    1.0,
+    1.0,
+    224,
+    "efficientnet-lite0-57934424.pth",
+    "c0bee34e755e1058b86ce5bfa5da52d460e7423c4c44248b41979f923791ab61",
+)
+_lite(
+    1,
+    1.0,
+    1.1,
+    240,
+    "efficientnet-lite1-77cc7160.pth",
+    "682e440cb7c82000e5001fb46a1f686c59f69c9f319977f727ab63dec994a819",
+)
+_lite(
+    2,
+    1.1,
+    1.2,
+    260,
+    "efficientnet-lite2-9656183e.pth",
+    "74a719bca52d1105e8f3cb00f5b8762ef90dce7d372bcd7f5ff5c4b832859a40",
+)
