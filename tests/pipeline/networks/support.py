@@ -23,20 +23,18 @@ bases = pytest.mark.parametrize("name", marked(BASES))
 
 
 def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
-    """The model with other numbers in every array, so that no two can be mistaken, and with maps
-    that neither vanish nor explode."""
+    """The model with numbers in its arrays that cannot be mistaken for each other, and that let
+    what is in the pixels reach the output."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         found = []
         for weight, array in zip(layer.weights, layer.get_weights(), strict=True):
             noise = generator.normal(size=array.shape).astype(array.dtype)
             if array.ndim > 1:
-                found.append(array + 0.1 * noise * array.std())
+                depthwise = "epthwise" in f"{type(layer).__name__} {weight.name}"
+                inputs = np.prod(array.shape[:2] if depthwise else array.shape[:-1])
+                found.append(noise * np.float32(np.sqrt(2 / inputs)))
             else:
-                found.append(
-                    np.abs(array + 0.1 * noise)
-                    if "variance" in weight.path
-                    else array + 0.1 * noise
-                )
+                found.append(np.abs(array + 0.05 * noise))
         layer.set_weights(found)
     return model

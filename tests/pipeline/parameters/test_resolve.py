@@ -108,6 +108,9 @@ def test_ones_own_images_get_the_published_size(tmp_path):
         ({"model": "vgg16", "image_size": 31},
          "image_size: 31×31 pixels are too few for vgg16, which needs 32×32; set image_size to 32 "
          "or more"),
+        ({"model": "inception_v3", "image_size": 74},
+         "image_size: 74×74 pixels are too few for inception_v3, which needs 75×75; set image_size "
+         "to 75 or more"),
         ({"model": "vgg16", "channels": 1}, "channels: vgg16 takes 3 channels, not 1"),
         ({"normalization": "imagenet"}, "normalization: imagenet goes with a pretrained base, which "
                                         "two_block_cnn has not; use minmax or standard"),

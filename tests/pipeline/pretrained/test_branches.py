@@ -119,7 +119,7 @@ def test_the_head_on_what_is_kept_is_the_model_on_the_pixels(tmp_path, name):
     base = FrozenBase(name, (size, size, 3), IMAGENET, tmp_path)
     layers = [base.end, base.below(first_layer(-1, network))]
     whole = model.predict(images, verbose=0)
-    assert np.ptp(whole) > 1e-6
+    assert np.ptp(whole) > 1e-4
     kept = base.maps(layers).predict(images, verbose=0)
     assert kept[0].ndim == 2
     for layer, found in zip(layers, kept, strict=True):
