@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.networks import registry, saving
 from pipeline.runtime import files, paths
-from tests.pipeline.networks.support import marked, randomised
+from tests.pipeline.networks.support import randomised
 from tests.support import run_here, set_parameters, write_prepared
 
 FAMILIES = {
@@ -29,7 +29,8 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("name", marked(list(FAMILIES)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
 def test_two_steps_and_fine_tuning(name: str, workspace: Path) -> None:
     size = registry.find(name).smallest_image
     weights = workspace / "mine.weights.h5"

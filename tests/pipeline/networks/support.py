@@ -1,4 +1,4 @@
-"""The pretrained bases as parameters of a test: the cheap ones in the quick suite."""
+"""The pretrained bases as parameters of a test: the cheapest one in the quick suite."""
 
 from typing import Any
 
@@ -9,17 +9,29 @@ import pytest
 from pipeline.networks import registry
 
 IMAGENET = {"method": "imagenet", "mean": [], "variance": []}
-CHEAP = ("mobilenet_v3_small", "vgg16")
-BASES = [name for name, network in registry.networks().items() if network.base]
+# Those of keras.applications.
+BASES = [
+    name
+    for name, network in registry.networks().items()
+    if network.base and network.base.imagenet.keras_file
+]
 
 
-def marked(names: list[str]) -> list[Any]:
-    """The names, of which the bases that cost seconds are for the slow suite."""
-    slow = set(BASES) - set(CHEAP)
+def marked(names: list[str], quick: tuple[str, ...] = ("mobilenet_v3_small",)) -> list[Any]:
+    """The names, of which all bases but the quick ones are for the slow suite."""
+    slow = set(BASES) - set(quick)
     return [pytest.param(each, marks=pytest.mark.slow if each in slow else ()) for each in names]
 
 
 bases = pytest.mark.parametrize("name", marked(BASES))
+
+
+def outputs_of(model: keras.Model, inputs: np.ndarray) -> Any:
+    """What a model makes of some inputs, at once: compiling a large graph takes longer."""
+    found = model(keras.ops.convert_to_tensor(inputs), training=False)
+    found = found if isinstance(found, list) else [found]
+    arrays = [keras.ops.convert_to_numpy(each) for each in found]
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def randomised(model: keras.Model, seed: int = 0) -> keras.Model:

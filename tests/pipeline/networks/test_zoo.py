@@ -33,7 +33,7 @@ PUBLISHED_COUNTS = [
 ]
 
 
-@pytest.fixture(params=marked(sorted(NETWORKS)))
+@pytest.fixture(params=marked(sorted(NETWORKS), quick=("vgg16",)))
 def network(request: pytest.FixtureRequest) -> registry.Network:
     return NETWORKS[request.param]
 

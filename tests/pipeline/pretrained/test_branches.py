@@ -13,7 +13,7 @@ from pipeline.pretrained.arrays import array_names, digest, layout
 from pipeline.pretrained.frozen import FrozenBase
 from pipeline.pretrained.weights import load_into, save_arrays
 from pipeline.pretrained.weights_file import read_file
-from tests.pipeline.networks.support import IMAGENET, marked, randomised
+from tests.pipeline.networks.support import IMAGENET, marked, outputs_of, randomised
 
 FUNCTIONS = {
     "mobilenet_v3_small": keras.applications.MobileNetV3Small,
@@ -118,11 +118,11 @@ def test_the_head_on_what_is_kept_is_the_model_on_the_pixels(tmp_path, name):
     load_into(model, tmp_path)
     base = FrozenBase(name, (size, size, 3), IMAGENET, tmp_path)
     layers = [base.end, base.below(first_layer(-1, network))]
-    whole = model.predict(images, verbose=0)
+    whole = outputs_of(model, images)
     assert np.ptp(whole) > 1e-4
-    kept = base.maps(layers).predict(images, verbose=0)
+    kept = outputs_of(base.maps(layers), images)
     assert kept[0].ndim == 2
     for layer, found in zip(layers, kept, strict=True):
         assert found.shape[1:] == base.output_shape(layer)
         head = keras.Model(model.get_layer(layer).output, model.output)
-        np.testing.assert_allclose(head.predict(found, verbose=0), whole, atol=1e-5)
+        np.testing.assert_allclose(outputs_of(head, found), whole, atol=1e-5)
