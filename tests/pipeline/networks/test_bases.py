@@ -19,7 +19,6 @@ from tests.pipeline.networks.support import BASES, IMAGENET, marked, outputs_of,
 from tests.support import REPOSITORY
 
 FUNCTIONS = {name.lower(): name for name in dir(keras.applications) if name[0].isupper()}
-OURS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 OWN_LAYERS = ("convnext_tiny", "inception_resnet_v2")  # layers of keras.applications' own
 LAST = {
     "vgg16": "block5_conv1",
@@ -65,7 +64,7 @@ def pixels(size: int) -> np.ndarray:
 
 def test_a_base_is_that_of_keras_applications(name, size, model, pixels) -> None:
     """It counts the same, and makes the same of pixels that Keras has prepared."""
-    if name in OURS:
+    if registry.find(name).base.imagenet.keras_file is None:
         pytest.skip("not of keras.applications: test_torch_archive.py counts it")
     function = getattr(keras.applications, FUNCTIONS[name.replace("_", "")])
     pooling = None if name == "vgg16" else "avg"

@@ -6,13 +6,13 @@ import pytest
 
 from pipeline.networks import build, registry
 from pipeline.pretrained.folding import foldable, folded
-from tests.pipeline.networks.support import IMAGENET, bases, randomised
+from tests.pipeline.networks.support import IMAGENET, bases, outputs_of, randomised
 
 
 def assert_the_same(model: keras.Model, size: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype="uint8")
-    wanted = model.predict_on_batch(pixels.astype(model.input.dtype))
-    found = folded(model).predict_on_batch(pixels.astype(model.input.dtype))
+    wanted = outputs_of(model, pixels.astype(model.input.dtype))
+    found = outputs_of(folded(model), pixels.astype(model.input.dtype))
     assert np.ptp(wanted) > 1e-3
     np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
 
