@@ -188,6 +188,7 @@ def test_in_bfloat16_and_without_a_validation_part(prepared):
     assert files.read_json(paths.FEATURES / "features.json") == {
         "model": "vgg16",
         "dtype": "mixed_bfloat16",
+        "folded": 0,
         "maps": {"layer": "block5_pool", "shape": [1, 1, 512]},
         "below": None,
         "weights": files.read_json(paths.WEIGHTS / "weights.json")["sha256"],
