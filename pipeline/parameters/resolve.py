@@ -69,7 +69,7 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
     for stage in STAGES:
         own = {key: values[key] for key in stage.model_fields if key != "code"}
         if stage is FeaturesParameters and not frozen_base:
-            own = {"model": None}
+            own = {"model": None, "duplicates": values["duplicates"]}
         if stage is ReportParameters:
             own = values
         cuts.append(stage.model_validate({"code": code[stage.stage()], **own}))
@@ -185,6 +185,7 @@ def _check_training(
             "none to train; make it smaller"
         )
     watched = [key for key in ("early_stopping", "best_weights") if values[key]]
+    watched += ["calibration"] if values["calibration"] != "none" else []
     has_validation = parameters.validation_fraction > 0 or source.descriptor is None
     if watched and not has_validation:
         raise PipelineError(

@@ -54,6 +54,7 @@ class Parameters(Checked):
     split_seed: Seed
     normalization: Normalization | None
     unreadable: Literal["error", "skip"]
+    duplicates: Literal["warn", "drop-from-training"]
 
     model: str
     dropout: Rate | list[Rate] | None
@@ -80,6 +81,7 @@ class Parameters(Checked):
     ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
+    calibration: Literal["none", "temperature"]
     seed: Seed
 
     backend: Backend | None

@@ -59,9 +59,10 @@ class PrepareParameters(StageParameters):
 
 
 class FeaturesParameters(StageParameters):
-    """`model` is None where no frozen base is to be run, and the rest then too;
+    """`model` is None where no frozen base is to be run, and what follows it then too;
     `backend` also where KERAS_BACKEND chooses it."""
 
+    duplicates: str = "warn"
     model: str | None
     fine_tune_from: str | None = None
     backend: str | None = None
@@ -98,6 +99,7 @@ class TrainParameters(StageParameters):
     ema: float | None
     class_weights: bool
     test_time_views: int
+    calibration: str
     seed: int
     backend: str | None
     dtype: str
