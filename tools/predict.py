@@ -3,8 +3,12 @@
     python -m tools.predict photo.jpg more/ 'days/*.png'
     python -m tools.predict --run NAME --top 5 --json photo.jpg
     python -m tools.predict --best photo.jpg
+    python -m tools.predict --coverage 0.95 photo.jpg
 
 One line an image, in the order given: the file, its class, the probability.
+With --coverage all classes that it takes to hold the right one in 95% of cases.
+An image that is unlike the training images is called so: it may be nothing that
+the model knows.
 Images are read as those of the training were. One that cannot be read costs a
 line on standard error and, at the end, exit status 1; the others are named.
 """
@@ -25,9 +29,11 @@ from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import shown
 from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
-from pipeline.networks.predicting import both_columns, predict
+from pipeline.evaluation import coverage
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.runtime.stage import program_parser, run_program
 from tools.serving import answers, images, registry, trained
+from tools.serving.asked import Answer, Asked, set_size
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,32 +51,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{found.title}: {outputs} outputs for {len(found.classes)} class names; "
                 "run `dvc repro`, which brings both in step"
             )
+        reference = Reference.load(beside(found.file))
+        limit = None if given.coverage is None else _limit(given.coverage, reference, found.title)
         status = 0
-        for path, row in predictions(model, paths):
+        for path, row in predictions(model, paths, reference):
             if isinstance(row, UnreadableError):
                 print(f"predict: {shown(str(path))}: {row}", file=sys.stderr)
                 status = 1
             else:
-                print(_line(path, answers.top(row, found.classes, given.top), given.json))
+                count = given.top if limit is None else set_size(row.row, limit)
+                print(_line(path, answers.top(row.row, found.classes, count), row, given.json))
     return status
 
 
 def predictions(
-    model: Any, paths: Sequence[Path]
-) -> Iterator[tuple[Path, np.ndarray | UnreadableError]]:
-    """Each image with its probabilities, float32 (classes,), or why it cannot be read.
+    model: Any, paths: Sequence[Path], reference: Reference | None = None
+) -> Iterator[tuple[Path, Answer | UnreadableError]]:
+    """Each image with its answer, or why it cannot be read.
 
     No more than a chunk of images is in memory.
     """
     shape = answers.input_shape(model)
     step = images.chunks(shape)
+    asked = Asked(model, reference)
     quiet = True if len(paths) <= step else None
     with tqdm(total=len(paths), desc="predict", unit=" images", disable=quiet) as bar:
         for start in range(0, len(paths), step):
             part = paths[start : start + step]
             read = [_read(path, shape) for path in part]
             good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(both_columns(predict(model, np.stack(good))) if good else ())
+            rows = iter(asked.answers(np.stack(good)) if good else ())
             for path, one in zip(part, read, strict=True):
                 yield path, one if isinstance(one, UnreadableError) else next(rows)
             bar.update(len(part))
@@ -92,11 +102,23 @@ def _model(given: argparse.Namespace) -> AbstractContextManager[trained.Trained]
     return trained.workspace()
 
 
-def _line(path: Path, top: list[dict[str, Any]], as_json: bool) -> str:
+def _limit(share: float, reference: Reference | None, title: str) -> float:
+    if reference is None:
+        raise PipelineError(
+            f"--coverage: {title} had no validation part, which the promise is made on; "
+            "set validation_fraction above 0 and run `dvc repro`"
+        )
+    return coverage.threshold(reference.scores, share)
+
+
+def _line(path: Path, top: list[dict[str, Any]], answer: Answer, as_json: bool) -> str:
     if as_json:
-        return json.dumps({"image": str(path), **top[0], "top": top}, ensure_ascii=False)
+        unlike = {} if answer.unlike is None else {"unlike_training": answer.unlike}
+        found = {"image": str(path), **top[0], "top": top, **unlike}
+        return json.dumps(found, ensure_ascii=False)
     classes = ", ".join(f"{one['class']} {one['probability']:.4f}" for one in top)
-    return f"{shown(str(path))}: {classes}"
+    unlike_words = " (unlike the training images)" if answer.unlike else ""
+    return f"{shown(str(path))}: {classes}{unlike_words}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--best", action="store_true", help="the best registered model")
     parser.add_argument("--dataset", help="with --best: of this data set, not the workspace's")
     parser.add_argument("--top", type=_positive, default=1, help="this many classes an image")
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="all classes that it takes to hold the right one in this share of cases, 0.95 say",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 

@@ -15,6 +15,7 @@ from pipeline.figures import (
     network,
     pictures,
     tiles,
+    trusted,
 )
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
@@ -73,7 +74,9 @@ def words(results: Results) -> dict[str, Any]:
         "metrics": metrics,
         "tiles": _tiles(results),
         "sentences": headline.sentences(results, confused),
-        "warnings": headline.warnings(results) + audit.warnings(results.audit),
+        "warnings": headline.warnings(results)
+        + audit.warnings(results.audit)
+        + trusted.warnings(results.trusted),
         "numbered": names.numbered(results.classes),
         "phases": [curves.phase_words(phase) for phase in phases],
         "validated": results.history.validation is not None,
@@ -90,6 +93,7 @@ def words(results: Results) -> dict[str, Any]:
         "layers": rows,
         "layer_total": network.total(rows),
         "weights": results.weights,
+        **trusted.words(results.trusted, predictions),
     }
 
 
