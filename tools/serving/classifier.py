@@ -1,8 +1,9 @@
 """The model as MLflow serves it: encoded images in, classes out.
 
 MLflow calls `_load_pyfunc` with the folder that was logged (model.keras,
-classes.json and, of a model that had a validation part, reference.npz), from the copy of this package that goes along with it. Code
-without a pickle: the module is named in MLmodel, the weights are Keras' own.
+classes.json and, of a model that had a validation part, reference.npz), from the
+copy of this package that goes along with it. Code without a pickle: the module is
+named in MLmodel, the weights are Keras' own.
 
 A request has a column `image` with the bytes of a JPEG, PNG or other image
 file; in JSON they are in base64, which MLflow decodes for a column of its type
