@@ -8,15 +8,9 @@ and there are {train,validation,test}_below.npy, the maps that the first
 fine-tuned layer reads, as long as they fit their budget. Without a frozen base,
 or with augmentation, features.json says null. A killed run resumes after its
 last recorded batch and ends with the same bytes.
-
-Writes data/twins too: the images that are the same picture, found by the pixels
-and by the base's maps, and which of them are left out of training.
 """
 
-from functools import partial
-
 from pipeline import tracking
-from pipeline.datasets.doubles import write_twins
 from pipeline.parameters.stages import FeaturesParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import run_stage, say
@@ -29,11 +23,6 @@ SLOW = (
 
 def main() -> None:
     parameters = FeaturesParameters.read()
-    _run_base(parameters)
-    write_twins(parameters.duplicates, partial(say, "features"))
-
-
-def _run_base(parameters: FeaturesParameters) -> None:
     if parameters.model is None:
         out = files.fresh_folder(paths.FEATURES)
         files.write_json(out / "features.json", {"model": None})

@@ -32,7 +32,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 def test_the_first_run_runs_all_and_the_second_nothing(repository):
     out = repository.dvc("repro")
-    stages = ["params", "download", "weights", "prepare", "features", "train", "evaluate", "report"]
+    stages = [
+        "params",
+        "download",
+        "weights",
+        "prepare",
+        "features",
+        "twins",
+        "train",
+        "evaluate",
+        "report",
+    ]
     assert sorted(ran(out)) == sorted(stages)
     repository.commit()
     out = repository.dvc("repro")

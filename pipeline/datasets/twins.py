@@ -34,7 +34,7 @@ DIFFERENT = 18  # bits of the hashes' 64
 # Images up to which every one is compared with every other; above, those of validation and test
 # are compared with all.
 COMPARED = 100_000
-_BLOCK_BYTES = 128 << 20
+_BLOCK_BYTES = 32 << 20
 _STEP = 4096  # images shrunk at a time
 
 
@@ -87,7 +87,7 @@ def find(
 ) -> Pairs:
     """The pairs that both opinions call twins.
 
-    Exact, by blocks: 128 MB of cosines are in memory at a time.
+    Exact, by blocks: 32 MB of cosines are in memory at a time.
 
     Args:
         vectors: of length 1, float32 (n, d); see `shrunk` and `unit`.
@@ -122,8 +122,8 @@ def find(
     fresh[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
     bits = np.bitwise_count(hashed[first] ^ hashed[second]).sum(axis=1).astype("int64")
     kept = fresh & (bits <= different)
-    order = np.lexsort((second[kept], first[kept], likely[kept]))
-    return Pairs(*(each[kept][order] for each in (first, second, likely, bits)), dimension)
+    keep = np.flatnonzero(kept)[np.lexsort((second[kept], first[kept], likely[kept]))]
+    return Pairs(first[keep], second[keep], likely[keep], bits[keep], dimension)
 
 
 def _dimension(half: np.ndarray, count: int) -> float:

@@ -152,4 +152,4 @@ def _others(
         for number in np.unique(quarter):
             inside = quarter == number
             low, high = values[inside].min(), values[inside].max()
-            yield kind, f"quarter {number + 1} of 4 ({low:.4g} to {high:.4g})", inside
+            yield kind, f"quarter {number + 1} of 4 ({low:.3g} to {high:.3g})", inside

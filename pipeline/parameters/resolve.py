@@ -69,7 +69,7 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
     for stage in STAGES:
         own = {key: values[key] for key in stage.model_fields if key != "code"}
         if stage is FeaturesParameters and not frozen_base:
-            own = {"model": None, "duplicates": values["duplicates"]}
+            own = {"model": None}
         if stage is ReportParameters:
             own = values
         cuts.append(stage.model_validate({"code": code[stage.stage()], **own}))

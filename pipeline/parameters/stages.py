@@ -59,16 +59,19 @@ class PrepareParameters(StageParameters):
 
 
 class FeaturesParameters(StageParameters):
-    """`model` is None where no frozen base is to be run, and what follows it then too;
+    """`model` is None where no frozen base is to be run, and the rest then too;
     `backend` also where KERAS_BACKEND chooses it."""
 
-    duplicates: str = "warn"
     model: str | None
     fine_tune_from: str | None = None
     backend: str | None = None
     dtype: str | None = None
     deterministic: bool | None = None
     threads: int | None = None
+
+
+class TwinsParameters(StageParameters):
+    duplicates: str
 
 
 class TrainParameters(StageParameters):
@@ -132,6 +135,7 @@ STAGES: tuple[type[StageParameters], ...] = (
     WeightsParameters,
     PrepareParameters,
     FeaturesParameters,
+    TwinsParameters,
     TrainParameters,
     EvaluateParameters,
     ReportParameters,
