@@ -31,12 +31,13 @@ def write_twins(duplicates: str, report: Report) -> None:
     files.fresh_folder(paths.TWINS)
     files.write_json(TWINS_FILE, described)
     files.write_json(DROPPED_FILE, dropped)
-    if described["tested"]:
-        told = f"{counted(len(described['tested']), 'test image')} have a twin in another part"
+    count = len(described["tested"])
+    if count or dropped:
+        verb = "has" if count == 1 else "have"
         said = (
             f"{counted(len(dropped), 'training image')} left out" if dropped else "see the report"
         )
-        report(f"warning: {told}: {said}")
+        report(f"warning: {counted(count, 'test image')} {verb} a twin in another part: {said}")
 
 
 def describe(images: dict[str, np.ndarray], features: dict[str, Vectors | None]) -> dict[str, Any]:

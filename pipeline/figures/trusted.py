@@ -159,7 +159,7 @@ def _twins(trusted: Trusted, predictions: Predictions) -> dict[str, Any]:
         sentences.append(f"Among {twins['images']:,} images no two are the same picture.")
     if twins["tested"] and alone.any():
         sentences.append(
-            f"{counted(len(twins['tested']), 'test image')} have a twin in training or validation. "
+            f"{counted(len(twins['tested']), 'test image')} with a twin in training or validation. "
             f"Without them {right[alone].mean():.2%} of {int(alone.sum()):,} are named rightly, "
             f"with them {right.mean():.2%} of {len(right):,}."
         )
