@@ -33,7 +33,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) ->
 
 def test_the_first_run_runs_all_and_the_second_nothing(repository, shared_folder):
     out = (shared_folder / "finished.txt").read_text(encoding="utf-8")
-    stages = ["params", "download", "weights", "prepare", "features", "train", "evaluate", "report"]
+    stages = [
+        "params",
+        "download",
+        "weights",
+        "prepare",
+        "features",
+        "twins",
+        "train",
+        "evaluate",
+        "report",
+    ]
     assert sorted(ran(out)) == sorted(stages)
     out = repository.dvc("repro")
     assert "Data and pipelines are up to date." in out

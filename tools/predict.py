@@ -5,8 +5,12 @@
     python -m tools.predict --best photo.jpg
     python -m tools.predict --csv answers.csv photos/
     python -m tools.predict --sort-into sorted --unsure 0.6 photos/
+    python -m tools.predict --coverage 0.95 photo.jpg
 
 One line an image, in the order given: the file, its class, the probability.
+With --coverage all classes that it takes to hold the right one in 95% of cases.
+An image that is unlike the training images is called so: it may be nothing that
+the model knows.
 Images are read as those of the training were. One that cannot be read costs a
 line on standard error and, at the end, exit status 1; the others are named.
 Where `tools.export` has made an ONNX file of the model, that answers, which
@@ -22,11 +26,14 @@ from pathlib import Path
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import counted, shown
 from pipeline.errors import PipelineError
+from pipeline.evaluation import coverage
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.runtime.stage import program_parser, run_program
 from tools.predicting import outcome
 from tools.predicting.engines import engine
 from tools.predicting.reading import predictions
 from tools.serving import answers, images
+from tools.serving.asked import set_size
 from tools.serving.model import Trained, workspace
 
 
@@ -46,18 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             keep.append(sorter.keep)
         if given.csv:
             keep.append(stack.enter_context(outcome.table(given.csv, found.classes)))
+        reference = Reference.load(beside(found.file))
+        limit = None if given.coverage is None else _limit(given.coverage, reference, found.title)
         named, status = 0, 0
-        for path, row in predictions(engine(found), paths, found.resize):
-            if isinstance(row, UnreadableError):
-                print(f"predict: {shown(str(path))}: {row}", file=sys.stderr)
+        for path, answer in predictions(engine(found, reference), paths, found.resize):
+            if isinstance(answer, UnreadableError):
+                print(f"predict: {shown(str(path))}: {answer}", file=sys.stderr)
                 status = 1
                 continue
             named += 1
             for one in keep:
-                one(path, row)
+                one(path, answer.row)
             if not keep:
-                top = answers.top(row, found.classes, given.top)
-                print(outcome.line(path, top, given.json))
+                count = given.top if limit is None else set_size(answer.row, limit)
+                top = answers.top(answer.row, found.classes, count)
+                print(outcome.line(path, top, answer.unlike, given.json))
     if given.csv:
         print(f"predict: {counted(named, 'image')} in {shown(str(given.csv))}")
     if sorter:
@@ -76,6 +86,15 @@ def _model(given: argparse.Namespace) -> AbstractContextManager[Trained]:
     return trained.of_registry(name, registry.ALIAS)
 
 
+def _limit(share: float, reference: Reference | None, title: str) -> float:
+    if reference is None:
+        raise PipelineError(
+            f"--coverage: {title} had no validation part, which the promise is made on; "
+            "set validation_fraction above 0 and run `dvc repro`"
+        )
+    return coverage.threshold(reference.scores, share)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = program_parser("tools.predict", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder or quoted glob")
@@ -84,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--best", action="store_true", help="the best registered model")
     parser.add_argument("--dataset", help="with --best: of this data set, not the workspace's")
     parser.add_argument("--top", type=_positive, default=1, help="this many classes an image")
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="all classes that it takes to hold the right one in this share of cases, 0.95 say",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="a row an image into this file")
     parser.add_argument(

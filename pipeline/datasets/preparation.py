@@ -74,6 +74,7 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         twins = audit.duplicates(index, parts)
         _warn_of_leaks(twins, report)
         reasons = _reasons(index, unreadable)
+        np.save(out / "test_sizes.npy", sizes["test"])  # width and height as they came
         of_all = np.concatenate([sizes[part] for part in paths.PARTS])
         files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, twins))
     skipped = [_name(index, row) for row in unreadable]

@@ -17,6 +17,7 @@ from pipeline.figures import (
     network,
     pictures,
     tiles,
+    trusted,
 )
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
@@ -84,6 +85,7 @@ def words(results: Results) -> dict[str, Any]:
             *headline.warnings(results),
             *audit.warnings(results.audit),
             *changes.warnings(results.dataset),
+            *trusted.warnings(results.trusted),
         ],
         "numbered": names.numbered(results.classes),
         "phases": [curves.phase_words(phase) for phase in phases],
@@ -103,6 +105,7 @@ def words(results: Results) -> dict[str, Any]:
         "layers": rows,
         "layer_total": network.total(rows),
         "weights": results.weights,
+        **trusted.words(results.trusted, predictions),
     }
 
 

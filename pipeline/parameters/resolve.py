@@ -192,6 +192,7 @@ def _check_training(
             "none to train; make it smaller"
         )
     watched = [key for key in ("early_stopping", "best_weights") if values[key]]
+    watched += ["calibration"] if values["calibration"] != "none" else []
     has_validation = bool(
         parameters.folds or parameters.validation_fraction > 0 or source.descriptor is None
     )

@@ -61,6 +61,7 @@ class Parameters(Checked):
     label_fixes: str
     normalization: Normalization | None
     unreadable: Literal["error", "skip"]
+    duplicates: Literal["warn", "drop-from-training"]
 
     model: str
     dropout: Rate | list[Rate] | None
@@ -87,6 +88,7 @@ class Parameters(Checked):
     ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
+    calibration: Literal["none", "temperature"]
     seed: Seed
 
     backend: Backend | None

@@ -78,6 +78,10 @@ class FeaturesParameters(StageParameters):
     threads: int | None = None
 
 
+class TwinsParameters(StageParameters):
+    duplicates: str
+
+
 class TrainParameters(StageParameters):
     """`dropout` has one rate for each place of the model; `backend` is None where
     KERAS_BACKEND chooses it."""
@@ -106,6 +110,7 @@ class TrainParameters(StageParameters):
     ema: float | None
     class_weights: bool
     test_time_views: int
+    calibration: str
     seed: int
     backend: str | None
     dtype: str
@@ -138,6 +143,7 @@ STAGES: tuple[type[StageParameters], ...] = (
     WeightsParameters,
     PrepareParameters,
     FeaturesParameters,
+    TwinsParameters,
     TrainParameters,
     EvaluateParameters,
     ReportParameters,

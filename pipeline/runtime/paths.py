@@ -16,6 +16,7 @@ RAW = Path("data/raw")
 WEIGHTS = Path("data/weights")
 PREPARED = Path("data/prepared")
 FEATURES = Path("data/features")
+TWINS = Path("data/twins")
 MODEL = Path("data/model")
 MODEL_FILE = MODEL / "model.keras"
 EXPLANATIONS = Path("data/explanations")

@@ -219,6 +219,28 @@ def test_leakage_between_the_parts_is_said_on_top_and_the_claim_withdrawn():
     assert "Audit of the files" in text
 
 
+def test_twins_of_test_images_are_said_on_top_and_shown():
+    write_run(twins=(1, 5))
+    text = report().text
+    assert "it saw none of them in training" not in text
+    assert "2 test images have twins among the images of training or validation" in text
+    assert "2 pairs of twins: 2 train and test." in text
+    # The first four are wrong, of 12; one of the twins is among them.
+    assert "Without them 70.00% of 10 are named rightly, with them 66.67% of 12." in text
+    assert "train 0 and test 5" in text
+
+
+def test_how_far_the_answers_can_be_trusted():
+    write_run(tested=60, wrong=20)
+    text = report().text
+    assert "Temperature 1.25 fits the 3 validation images best" in text
+    assert "calibration: temperature keeps it" in text
+    assert "1 of 60 test images are called unlike" in text
+    assert "95% 100.0%" in text
+    assert "Among 99 images no two are the same picture." in text
+    assert "groups of test images were tried" in text
+
+
 def test_a_useless_network_is_called_so():
     write_run(wrong=12)
     assert "no better than always answering “cat”" in report().text

@@ -85,7 +85,8 @@ def test_the_same_parameters_give_the_same_bytes_and_others_do_not(workspace):
     for seed in (1, 1, 2):
         ready(epochs=2, seed=seed, augmentation=True, learning_rate_schedule="one_cycle")
         train()
-        digests.append((files.sha256(MODEL), files.sha256(paths.REPORTS / "history.csv")))
+        outs = (MODEL, paths.REPORTS / "history.csv", paths.MODEL / "reference.npz")
+        digests.append(tuple(map(files.sha256, outs)))
     assert digests[0] == digests[1]
     assert digests[0][0] != digests[2][0]
     recorded = recorded_runs(workspace)
@@ -117,6 +118,7 @@ def test_two_classes_have_one_sigmoid_unit_and_no_validation_no_curve():
     ready(epochs=6, class_weights=True, dropout=[0, 0], validation_fraction=0)
     write_prepared(classes=2, counts=(60, 0, 30))
     train()
+    assert not (paths.MODEL / "reference.npz").exists()
     assert "val_loss" not in pd.read_csv(paths.REPORTS / "history.csv")
     from pipeline.networks import saving
 
@@ -125,6 +127,63 @@ def test_two_classes_have_one_sigmoid_unit_and_no_validation_no_curve():
     assert found.shape == (30, 1)
     labels = np.load(paths.PREPARED / "test_labels.npy")[:, 1]
     assert ((found[:, 0] > 0.5) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_temperature_is_the_saved_model_s_last_layer(classes):
+    from pipeline.evaluation.calibration import at_temperature
+    from pipeline.evaluation.reference import Reference, beside
+    from pipeline.networks import saving
+
+    found = {}
+    images = None
+    for calibration in ("none", "temperature"):
+        ready(epochs=2, calibration=calibration)
+        write_prepared(classes=classes)
+        images = np.load(paths.PREPARED / "test_images.npy")
+        train()
+        said = saving.load_model(MODEL).predict(images, verbose=0)
+        found[calibration] = np.hstack([1 - said, said]) if classes == 2 else said
+        reference = Reference.load(beside(MODEL))
+        assert reference.applied == (calibration == "temperature")
+    assert reference.temperature != 1
+    expected = at_temperature(found["none"], reference.temperature)
+    np.testing.assert_allclose(found["temperature"], expected, atol=1e-4)
+    assert run_stage("evaluate").returncode == 0
+    trust = files.read_json(paths.EXPLANATIONS / "trust.json")["calibration"]
+    labels = np.load(paths.PREPARED / "test_labels.npy").argmax(axis=1)
+    for name, of in (("before", "none"), ("after", "temperature")):
+        loss = -np.log(found[of][np.arange(30), labels]).mean()
+        assert trust[name]["loss"] == pytest.approx(loss, rel=1e-3)
+
+
+def test_a_temperature_without_a_validation_part_is_one_line():
+    ready(calibration="temperature")
+    write_prepared(counts=(60, 0, 30))
+    result = run_stage("train")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "train: calibration: temperature is fitted on a validation part, and there is none; "
+        "set validation_fraction above 0, or calibration to none\n"
+    )
+
+
+def test_what_twins_leave_out_is_not_trained_on():
+    """As if the images were not there: the same bytes as with them gone from the data."""
+    from pipeline.datasets.dropped import DROPPED_FILE
+
+    ready(augmentation="translate", class_weights=True)
+    files.write_json(DROPPED_FILE, [3, 59])
+    train()
+    without = files.sha256(MODEL, paths.REPORTS / "history.csv")
+    DROPPED_FILE.unlink()
+    train()
+    assert files.sha256(MODEL, paths.REPORTS / "history.csv") != without
+    for kind in ("images", "labels"):
+        path = paths.PREPARED / f"train_{kind}.npy"
+        np.save(path, np.delete(np.load(path), [3, 59], axis=0))
+    train()
+    assert files.sha256(MODEL, paths.REPORTS / "history.csv") == without
 
 
 def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> forking.Program:

@@ -9,20 +9,22 @@ import numpy as np
 
 from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import Reference
 from tools.exporting import found as exports
 from tools.exporting import runtimes
+from tools.serving.asked import Answer
 from tools.serving.model import Trained
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`answer` takes uint8 (n, *shape) and gives float32 (n, classes), two columns for two."""
+    """`answer` takes uint8 (n, *shape) and gives an answer for each image."""
 
     shape: tuple[int, int, int]
-    answer: Callable[[np.ndarray], np.ndarray]
+    answer: Callable[[np.ndarray], list[Answer]]
 
 
-def engine(model: Trained) -> Engine:
+def engine(model: Trained, reference: Reference | None = None) -> Engine:
     """The quickest engine that gives what the model gives.
 
     Raises:
@@ -33,17 +35,20 @@ def engine(model: Trained) -> Engine:
         print(f"predict: {exported.said}; `make export` writes it anew", file=sys.stderr)
     if exported.path and list(exported.classes) == list(model.classes):
         answer = runtimes.onnx(exported.path, processors())
-        return Engine(exported.shape, lambda pixels: runtimes.in_steps(answer, pixels))
-    return _keras(model)
+        return Engine(
+            exported.shape,
+            lambda pixels: [Answer(row) for row in runtimes.in_steps(answer, pixels)],
+        )
+    return _keras(model, reference)
 
 
-def _keras(model: Trained) -> Engine:
+def _keras(model: Trained, reference: Reference | None) -> Engine:
     from pipeline import backend
 
     backend.configure(0, processors(), deterministic=True, dtype="float32")
-    from pipeline.networks.predicting import both_columns, predict
     from pipeline.networks.saving import load_model
     from tools.serving import answers
+    from tools.serving.asked import Asked
 
     loaded = load_model(model.file)
     outputs = loaded.output_shape[-1]
@@ -52,4 +57,4 @@ def _keras(model: Trained) -> Engine:
             f"{model.title}: {outputs} outputs for {len(model.classes)} class names; "
             "run `dvc repro`, which brings both in step"
         )
-    return Engine(answers.input_shape(loaded), lambda pixels: both_columns(predict(loaded, pixels)))
+    return Engine(answers.input_shape(loaded), Asked(loaded, reference).answers)

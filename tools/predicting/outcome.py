@@ -21,12 +21,13 @@ UNSURE = "unsure"
 Keep = Callable[[Path, np.ndarray], None]
 
 
-def line(path: Path, top: list[dict[str, Any]], as_json: bool) -> str:
+def line(path: Path, top: list[dict[str, Any]], unlike: bool | None, as_json: bool) -> str:
     """What is printed of an image."""
     if as_json:
-        return json.dumps({"image": str(path), **top[0], "top": top}, ensure_ascii=False)
+        more = {} if unlike is None else {"unlike_training": unlike}
+        return json.dumps({"image": str(path), **top[0], "top": top, **more}, ensure_ascii=False)
     classes = ", ".join(f"{one['class']} {one['probability']:.4f}" for one in top)
-    return f"{shown(str(path))}: {classes}"
+    return f"{shown(str(path))}: {classes}{' (unlike the training images)' * bool(unlike)}"
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from pipeline.datasets.pool import processors
 from pipeline.datasets.resizing import Resize
 from tools.predicting.engines import Engine
 from tools.serving import images
+from tools.serving.asked import Answer
 
 
 def predictions(
     engine: Engine, paths: Sequence[Path], resize: Resize
-) -> Iterator[tuple[Path, np.ndarray | UnreadableError]]:
-    """Each image with its probabilities, float32 (classes,), or why it cannot be read."""
+) -> Iterator[tuple[Path, Answer | UnreadableError]]:
+    """Each image with its answer, or why it cannot be read."""
     step = images.chunks(engine.shape)
     quiet = True if len(paths) <= step else None
     with (

@@ -8,7 +8,7 @@ Each is a context manager: what had to be fetched goes again at its end.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files, paths
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import one_line
@@ -168,6 +169,8 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
         file, dataset = Path(scratch) / MODEL_FILE, Path(scratch) / "dataset.json"
         experiments.fetch(experiment, paths.MODEL_FILE, file)
         experiments.fetch(experiment, paths.PREPARED / "dataset.json", dataset)
+        with suppress(PipelineError):  # a model without a validation part has none
+            experiments.fetch(experiment, beside(paths.MODEL_FILE), beside(file))
         title = f"experiment {experiment.name} ({experiment.commit[:7]})"
         yield described_by(files.read_json(dataset), file, title)
 
