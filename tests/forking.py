@@ -147,6 +147,7 @@ def run(
 
 def _serve(requests: int, answers: int) -> Callable[[], None] | None:
     """Answer one request after another; in a fork return what it has to do."""
+    living: set[int] = set()
     with os.fdopen(requests, encoding="utf-8") as asked, os.fdopen(answers, "w") as answered:
         for line in asked:
             request = json.loads(line)
@@ -155,10 +156,14 @@ def _serve(requests: int, answers: int) -> Callable[[], None] | None:
                 answer = os.fork()
                 if not answer:
                     return functools.partial(_become, **request["fork"])
+                living.add(answer)
             else:
                 pid, status = os.waitpid(request["poll"], os.WNOHANG)
+                living.discard(pid)
                 answer = os.waitstatus_to_exitcode(status) if pid else None
             print(json.dumps(answer), file=answered, flush=True)
+    for pid in living:  # the tests have ended, or were killed
+        os.kill(pid, signal.SIGKILL)
     return None
 
 

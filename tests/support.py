@@ -36,7 +36,8 @@ def set_parameters(**changes: Any) -> None:
 def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one stage as DVC would, in the current folder, in a process of its own."""
     everything = {**os.environ, **environment}
-    if name == "prepare":  # starts processes itself
+    # The one starts processes itself; of the other Keras would be imported for another backend.
+    if name == "prepare" or _asks_for_a_backend(name):
         return subprocess.run(
             [sys.executable, "-m", f"stages.{name}"],
             capture_output=True,
@@ -45,6 +46,11 @@ def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]
             timeout=500,
         )
     return forking.run(f"stages.{name}", environment=everything)
+
+
+def _asks_for_a_backend(stage: str) -> bool:
+    resolved = paths.PARAMS / f"{stage}.json"
+    return resolved.exists() and bool(files.read_json(resolved).get("backend"))
 
 
 @dataclass(frozen=True)
