@@ -13,7 +13,6 @@ def test_a_list_is_noticed_when_its_content_changes(tmp_path: Path) -> None:
     folder = tmp_path / "repository"
     folder.mkdir()
     repository = Repository(folder)
-    repository.dvc("init", "-q")
     repository.dvc("repro", "-q", "prepare")
     assert "prepare" not in repository.dvc("status", "prepare")
     plain = files.sha256(folder / "data/prepared/train_labels.npy")
