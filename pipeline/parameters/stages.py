@@ -57,11 +57,11 @@ class PrepareParameters(StageParameters):
     validation_fraction: float
     test_fraction: float
     split_seed: int
-    folds: int | None
-    fold: int
-    group_by: str | None
-    groups: str | None
-    label_fixes: str | None
+    folds: int | None = None
+    fold: int = 0
+    group_by: str | None = None
+    groups: str | None = None
+    label_fixes: str | None = None
     normalization: str
     unreadable: str
 

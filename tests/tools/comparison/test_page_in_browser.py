@@ -181,7 +181,7 @@ def test_parameters_that_differ_stand_in_the_table_and_the_others_below(opened):
 def test_seeds(opened):
     expected = spread([0.6, 0.7, 0.9])
     cells = texts(opened, "#table tbody tr:first-child td")
-    assert str(expected) in cells
+    assert f"{expected}, 95%: {expected.interval_words()}" in cells
     opened.find_element("id", "together").click()
     assert len(names(opened)) == 4
     (row,) = [line for line in texts(opened, "#table tbody tr") if "0.8 3 seeds" in line]
@@ -309,7 +309,7 @@ def test_the_curve_under_the_pointer_is_read_and_a_click_chooses_it(opened):
 def test_rare_columns_wait_behind_a_button(opened):
     titles = texts(opened, "#table thead th")
     assert "status" in titles  # one has failed
-    assert "over seeds" in titles
+    assert "over seeds and folds" in titles
     assert "test loss" not in titles
     assert "started" not in titles
     opened.find_element("id", "more").click()

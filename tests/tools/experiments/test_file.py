@@ -46,6 +46,18 @@ def test_seeds_repeat_an_experiment_on_the_same_split(tmp_path, base):
     assert {each.parameters["split_seed"] for each in found} == {42}
 
 
+def test_folds_repeat_an_experiment_alone_and_with_seeds(tmp_path, base):
+    text = "folds: 3\nexperiments:\n  - {name: a}\n  - {name: b, seeds: 2, folds: 2}\n"
+    found = expanded(written(tmp_path, text), base)
+    assert [each.name for each in found] == [
+        *(f"a-fold{fold}" for fold in range(3)),
+        *(f"b-seed{seed}-fold{fold}" for seed in (42, 43) for fold in range(2)),
+    ]
+    assert [each.parameters["fold"] for each in found] == [0, 1, 2, 0, 1, 0, 1]
+    assert [each.parameters["folds"] for each in found] == [3, 3, 3, 2, 2, 2, 2]
+    assert {each.group for each in found} == {"a", "b"}
+
+
 def test_a_grid_is_each_combination_of_the_list_or_alone(tmp_path, base):
     grid = "grid: {dropout: [[0.1, 0.2], 0.5], optimizer: [adam, null]}\n"
     alone = expanded(written(tmp_path, f"name: g\n{grid}"), base)
@@ -84,6 +96,14 @@ WRONG = [
     (
         "experiments: [{name: a, expected: {acuracy: 1}}]",
         "a: expected: acuracy: unknown key; did you mean accuracy?",
+    ),
+    (
+        "folds: 3\nexperiments: [{name: a, overrides: {fold: 1}}]",
+        "a: fold: stands under overrides or in a grid, and folds beside it; keep one of the two",
+    ),
+    (
+        "experiments: [{name: a, folds: 1}]",
+        "a: folds: input should be greater than or equal to 2, not 1",
     ),
     (
         "experiments: [{name: a, overides: {}}]",
