@@ -17,6 +17,10 @@ class ProcessKilledError(PipelineError):
     """A process was killed in its work; what is done stays, and the next start goes on."""
 
 
+class NoRoomError(PipelineError):
+    """The disk cannot hold what is to be written; what an earlier run has left there stays."""
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """'; did you mean dropout?' for a word near a known one, else the list of known ones."""
     known = list(known)

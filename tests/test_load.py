@@ -91,6 +91,7 @@ def measure(workspace: Path, count: int) -> dict[str, Cost]:
     parameters = {
         "image_size": 32,
         "channels": 3,
+        "resize": "stretch",
         "validation_fraction": 0.3,
         "test_fraction": 0.2,
         "split_seed": 42,

@@ -1,5 +1,6 @@
 """A server on this machine that ends with this program, and leaves no worker behind."""
 
+import errno
 import os
 import signal
 import socket
@@ -14,8 +15,9 @@ from pipeline.errors import PipelineError
 from pipeline.tracking.sanitize import without_credentials
 
 HOST = "127.0.0.1"
-START_SECONDS = 180  # the model server imports TensorFlow, MLflow's own takes 11 to 27
+START_SECONDS = 180  # MLflow's takes 11 to 27
 PORTS_TRIED = 100
+BACKLOG = 1024
 
 
 def free_port(wanted: int | None, first: int) -> int:
@@ -24,17 +26,33 @@ def free_port(wanted: int | None, first: int) -> int:
     Raises:
         PipelineError: no port number, in use, or none is free.
     """
+    with listening(HOST, wanted, first) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listening(host: str, wanted: int | None, first: int) -> socket.socket:
+    """A socket that listens on the wanted port, or on the first free one from `first` on.
+
+    Raises:
+        PipelineError: no port number, in use, none is free, or no such host.
+    """
     for port in [wanted] if wanted is not None else range(first, first + PORTS_TRIED):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-                return port
-            except OSError as error:
-                if wanted is not None:
-                    raise PipelineError(f"--port: {port}: {error.strerror}; leave it out") from None
-            except OverflowError:
-                raise PipelineError(f"--port: {port}: expected 1 to 65535") from None
+        found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((host, port))
+            found.listen(BACKLOG)
+            return found
+        except OSError as error:
+            found.close()
+            if error.errno != errno.EADDRINUSE and not isinstance(error, PermissionError):
+                raise PipelineError(f"--host: {host}: {error.strerror}") from None
+            if wanted is not None:
+                raise PipelineError(f"--port: {port}: {error.strerror}; leave it out") from None
+        except OverflowError:
+            found.close()
+            raise PipelineError(f"--port: {port}: expected 1 to 65535") from None
     raise PipelineError(
         f"no free port from {first} to {first + PORTS_TRIED - 1}; give one by --port"
     )

@@ -9,9 +9,12 @@ import numpy.typing as npt
 
 from pipeline.datasets.pixels import ArrayPixels, FilePixels, Indices
 from pipeline.datasets.raw import RawDataset
+from pipeline.datasets.resizing import Resize, sides
 from pipeline.datasets.shards import header_size, offsets, read_index
 from pipeline.runtime.arrays import load_array
 from pipeline.runtime.paths import PARTS
+
+Size = int | list[int] | None
 
 _PART_CODES = {"": 0} | {part: code for code, part in enumerate(PARTS, 1)}
 
@@ -31,25 +34,30 @@ class Index:
     sha256: npt.NDArray[np.bytes_] | None = None
 
 
-def read(folder: Path, raw: RawDataset, size: int | None, channels: int | None) -> Index:
-    """Read data/raw. `size` (pixels a side) and `channels`: None keeps a named set's own."""
-    return (
-        _arrays(folder, raw, size, channels) if raw.image_shape else _files(folder, size, channels)
-    )
+def name_of(index: Index, row: int) -> str:
+    """What a person's list calls an image: its file name, its number in a named data set."""
+    return index.names[row] if index.names else str(row)
 
 
-def _arrays(folder: Path, raw: RawDataset, size: int | None, channels: int | None) -> Index:
-    height, width, own_channels = raw.image_shape or (0, 0, 0)
-    shape = (size or height, size or width, channels or own_channels)
+def read(folder: Path, raw: RawDataset, size: Size, channels: int | None, resize: Resize) -> Index:
+    """Read data/raw. `size` (pixels) and `channels`: None keeps a named set's own."""
+    if raw.image_shape is None:
+        return _files(folder, size, channels, resize)
+    *own, own_channels = raw.image_shape
+    shape = (*sides(size, (own[0], own[1])), channels or own_channels)
+    return _arrays(folder, raw, ArrayPixels((folder / "images.npy").absolute(), shape, resize))
+
+
+def _arrays(folder: Path, raw: RawDataset, pixels: ArrayPixels) -> Index:
     labels = np.array(load_array(folder / "labels.npy"))
     published = {
         part: np.arange(start, stop, dtype="int64")
         for part, (start, stop) in (raw.parts or {}).items()
     }
-    return Index(labels, published, ArrayPixels((folder / "images.npy").absolute(), shape))
+    return Index(labels, published, pixels)
 
 
-def _files(folder: Path, size: int | None, channels: int | None) -> Index:
+def _files(folder: Path, size: Size, channels: int | None, resize: Resize) -> Index:
     if size is None:
         raise ValueError("image_size is None for images of many sizes")
     names, parts, sha256 = [], bytearray(), bytearray()
@@ -74,7 +82,8 @@ def _files(folder: Path, size: int | None, channels: int | None) -> Index:
             folder.absolute(),
             offsets(np.array(headers, "int64"), np.array(sizes, "int64")),
             np.array(sizes, "int64"),
-            (size, size, channels or 3),
+            (*sides(size), channels or 3),
+            resize,
         ),
         names,
         np.frombuffer(sha256, "S32"),

@@ -4,13 +4,15 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
-# Files with these endings are taken for images. The pipeline reads all but
-# HEIC, which is here so that such a photograph is named and not passed over.
+# Photographs of phones; only these need an extra (`pipeline.datasets.heic`).
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+# Files with these endings are taken for images.
 IMAGE_ENDINGS = frozenset(
     (
-        *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif"),
+        *(".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif"),
         *(".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
         *(".tga", ".tif", ".tiff", ".webp"),
+        *HEIC_ENDINGS,
     )
 )
 _SYSTEM_FILES = frozenset(

@@ -12,7 +12,7 @@ from pipeline.datasets.names import counted, listed
 from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from pipeline.datasets.tree import Tree
 from pipeline.datasets.work import Report
-from pipeline.runtime import files
+from pipeline.runtime import estimate, files
 
 
 def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
@@ -56,6 +56,7 @@ def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) 
     done = sum(1 for record in records.glob("*.csv") for _ in shards.read_index(record))
     if done:
         report(f"resuming after {counted(done, 'image')}, from a run that was stopped")
+    estimate.check_disk(out, sum(image.entry.size for image in layout.images))
     written = []
     with tqdm(
         desc="download",

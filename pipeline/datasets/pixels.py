@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.datasets.resizing import Resize
 from pipeline.datasets.shards import read_images
 from pipeline.runtime.arrays import load_array
 
@@ -35,17 +36,19 @@ class ArrayTask:
     path: Path
     rows: Indices
     shape: tuple[int, int, int]
+    resize: Resize
 
     def run(self) -> tuple[Pixels, Sizes]:
         images = load_array(self.path)
         _, height, width, _ = images.shape
-        pixels = images[self.rows]
-        if pixels.shape[1:] != self.shape:
+        pixels, shape = images[self.rows], self.shape
+        if pixels.shape[1:] != shape:
             from PIL import Image
 
             from pipeline.datasets.decode import convert
 
-            pixels = np.stack([convert(Image.fromarray(_plane(x)), *self.shape) for x in pixels])
+            planes = [Image.fromarray(_plane(image)) for image in pixels]
+            pixels = np.stack([convert(plane, shape, self.resize) for plane in planes])
         sizes = np.tile(np.array([width, height], "int32"), (len(self.rows), 1))
         return pixels, sizes
 
@@ -56,11 +59,12 @@ class ArrayPixels:
 
     path: Path
     shape: tuple[int, int, int]
+    resize: Resize
 
     def tasks(self, rows: Indices) -> Iterator[ArrayTask]:
         step = _rows_for(self.shape)
         for start in range(0, len(rows), step):
-            yield ArrayTask(self.path, rows[start : start + step], self.shape)
+            yield ArrayTask(self.path, rows[start : start + step], self.shape, self.resize)
 
     def is_long(self, rows: Indices) -> bool:
         converted = load_array(self.path).shape[1:] != self.shape
@@ -74,6 +78,7 @@ class FileTask:
     offsets: list[int]
     sizes: list[int]
     shape: tuple[int, int, int]
+    resize: Resize
 
     def run(self) -> tuple[Pixels, Sizes]:
         from pipeline.datasets.decode import UnreadableError, decode
@@ -82,7 +87,7 @@ class FileTask:
         sizes = np.zeros((len(self.rows), 2), "int32")
         for number, data in read_images(self.folder, self.rows, self.offsets, self.sizes):
             with suppress(UnreadableError):
-                pixels[number], sizes[number] = decode(data, self.shape[0], self.shape[2])
+                pixels[number], sizes[number] = decode(data, self.shape, self.resize)
         return pixels, sizes
 
 
@@ -97,6 +102,7 @@ class FilePixels:
     offsets: Indices
     sizes: Indices
     shape: tuple[int, int, int]
+    resize: Resize
 
     def tasks(self, rows: Indices) -> Iterator[FileTask]:
         most = _rows_for(self.shape)
@@ -117,14 +123,14 @@ class FilePixels:
         offset, size = int(self.offsets[row]), int(self.sizes[row])
         ((_, data),) = read_images(self.folder, [row], [offset], [size])
         try:
-            decode(data, self.shape[0], self.shape[2])
+            decode(data, self.shape, self.resize)
         except UnreadableError as error:
             return str(error)
         return "unreadable"
 
     def _task(self, rows: Indices) -> FileTask:
         offsets, sizes = self.offsets[rows].tolist(), self.sizes[rows].tolist()
-        return FileTask(self.folder, rows.tolist(), offsets, sizes, self.shape)
+        return FileTask(self.folder, rows.tolist(), offsets, sizes, self.shape, self.resize)
 
 
 def _rows_for(shape: tuple[int, int, int]) -> int:

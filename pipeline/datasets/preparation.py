@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.datasets import audit
+from pipeline.datasets import audit, fixes, groups, heic
 from pipeline.datasets import index as indices
 from pipeline.datasets.index import Index
 from pipeline.datasets.labels import one_hot
@@ -14,12 +14,13 @@ from pipeline.datasets.names import counted, listed, shown
 from pipeline.datasets.pixels import FilePixels, Indices, Sizes
 from pipeline.datasets.pool import Workers
 from pipeline.datasets.raw import RawDataset
+from pipeline.datasets.resizing import Resize
 from pipeline.datasets.split import Wish, split
 from pipeline.datasets.statistics import channel_statistics
 from pipeline.datasets.work import Report
 from pipeline.errors import PipelineError
 from pipeline.parameters.stages import PrepareParameters
-from pipeline.runtime import files, paths
+from pipeline.runtime import estimate, files, paths
 from pipeline.runtime.arrays import ArrayWriter, load_array, read_in_steps
 
 LABEL_BYTES = 16 << 20
@@ -34,15 +35,24 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         folder: of the running stage; after a kill the next run resumes in it.
 
     Raises:
-        PipelineError: too few images in a class, or unreadable ones.
+        PipelineError: too few images in a class, unreadable ones, or a list
+            of groups or fixes that does not fit the data.
     """
-    index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels)
+    resize = Resize(parameters.resize)
+    index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels, resize)
+    heic.check(index.names or ())
     if raw.image_shape and raw.image_shape[2] < index.pixels.shape[2]:
         report("grey images get three equal channels")
-    wish = Wish(parameters.validation_fraction, parameters.test_fraction, parameters.split_seed)
+    together = groups.read(parameters, index)
+    fixed = fixes.read(parameters.label_fixes, index, raw.classes)
     out, unreadable_file = folder / "out", folder / "unreadable.json"
     unreadable = files.read_json(unreadable_file) if unreadable_file.exists() else []
-    parts = _split(index, wish, raw, unreadable)
+    whole = _split(index, parameters, raw, unreadable, together)
+    told, parts = fixed.apply(index, whole, raw.classes) if fixed else (index, whole)
+    each = int(np.prod(index.pixels.shape)) + 4 * len(raw.classes)
+    estimate.check_disk(folder, len(index.labels) * each, "or choose a smaller image_size")
+    if resize.method != "stretch":
+        report(f"images are {resize.in_words(*index.pixels.shape[:2])}")
     sizes = _write_images(index, parts, folder, report)
     found = np.sort(np.concatenate([parts[part][sizes[part][:, 0] == 0] for part in paths.PARTS]))
     if found.size:
@@ -51,27 +61,44 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         unreadable = found.tolist()
         files.fresh_folder(out)
         files.write_json(unreadable_file, unreadable)
-        parts = _split(index, wish, raw, unreadable)
+        whole = _split(index, parameters, raw, unreadable, together)
+        told, parts = fixed.apply(index, whole, raw.classes) if fixed else (index, whole)
         sizes = _write_images(index, parts, folder, report)
     counts = {
-        part: np.bincount(index.labels[parts[part]], minlength=len(raw.classes)).tolist()
+        part: np.bincount(told.labels[parts[part]], minlength=len(raw.classes)).tolist()
         for part in paths.PARTS
     }
-    _write_labels(index, parts, len(raw.classes), out)
-    _write_split(index, parts, raw.classes, out / "split.csv")
+    _write_labels(told, parts, len(raw.classes), out)
+    _write_split(told, parts, raw.classes, out / "split.csv")
     if raw.kind == "files":
-        groups = audit.duplicates(index, parts)
-        _warn_of_leaks(groups, report)
+        twins = audit.duplicates(index, parts)
+        _warn_of_leaks(twins, report)
         reasons = _reasons(index, unreadable)
+        np.save(out / "test_sizes.npy", sizes["test"])  # width and height as they came
         of_all = np.concatenate([sizes[part] for part in paths.PARTS])
-        files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, groups))
+        files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, twins))
     skipped = [_name(index, row) for row in unreadable]
     described = _describe(raw, index, counts, parameters.normalization, skipped, out)
+    if together:
+        described["groups"] = together.describe(parts)
+        groups.write(together, index, parts, out / "groups.csv")
+        groups.warn(together, parts, report)
+    if fixed:
+        changes = fixed.changes(index, whole, raw.classes)
+        fixes.write(changes, out / "fixes.csv")
+        described["label_fixes"] = fixes.describe(fixed.file, changes)
+        fixes.tell(described["label_fixes"], report)
     files.write_json(out / "dataset.json", described)
     report(", ".join(f"{sum(counts[part]):,} {part}" for part in paths.PARTS) + " images")
 
 
-def _split(index: Index, wish: Wish, raw: RawDataset, unreadable: list[int]) -> Parts:
+def _split(
+    index: Index,
+    parameters: PrepareParameters,
+    raw: RawDataset,
+    unreadable: list[int],
+    together: groups.Groups | None,
+) -> Parts:
     """The rows of each part, without the unreadable ones."""
     readable = np.ones(len(index.labels), bool)
     readable[unreadable] = False
@@ -79,7 +106,15 @@ def _split(index: Index, wish: Wish, raw: RawDataset, unreadable: list[int]) -> 
     # The split knows nothing of rows that are not there: number the others anew.
     number = np.cumsum(readable) - 1
     published = {part: number[chosen[readable[chosen]]] for part, chosen in index.published.items()}
-    parts = split(index.labels[rows], published, wish, raw.classes)
+    wish = Wish(
+        parameters.validation_fraction,
+        parameters.test_fraction,
+        parameters.split_seed,
+        parameters.folds,
+        parameters.fold,
+    )
+    of_group = together.of[rows] if together else None
+    parts = split(index.labels[rows], published, wish, raw.classes, of_group)
     return {part: rows[chosen] for part, chosen in parts.items()}
 
 
@@ -87,6 +122,7 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
     """Write {part}_images.npy, resuming where a killed run stood; returns the images' sizes."""
     out, pixels = folder / "out", index.pixels
     total = sum(len(rows) for rows in parts.values())
+    forecast = estimate.Forecast(total, total * int(np.prod(pixels.shape)), report)
     sizes: dict[str, Sizes] = {}
     with (
         Workers(pixels.is_long(np.concatenate(list(parts.values())))) as workers,
@@ -107,10 +143,12 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
                         "that was stopped"
                     )
                 bar.update(done)
+                forecast.skip(done)
                 for images, image_sizes in workers.run(pixels.tasks(rows[done:])):
                     to.append(images)
                     sizes_to.append(image_sizes)
                     bar.update(len(images))
+                    forecast.add(len(images))
             sizes[part] = np.array(load_array(sizes_path))
     return sizes
 
@@ -177,11 +215,14 @@ def _describe(
     """data/prepared/dataset.json."""
     arrays = [out / f"{part}_{kind}.npy" for part in paths.PARTS for kind in ("images", "labels")]
     fitted = channel_statistics(read_in_steps(out / "train_images.npy"))
+    resize = index.pixels.resize
     return {
         "name": raw.name,
         "title": raw.title,
         "classes": raw.classes,
         "image_shape": list(index.pixels.shape),
+        # Where it says nothing, images are stretched.
+        **({} if resize.method == "stretch" else {"resize": resize.described()}),
         "mirrored": raw.mirrored,
         "source": raw.source,
         "licence": raw.licence,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError, ProcessKilledError
+from pipeline.errors import NoRoomError, PipelineError, ProcessKilledError
 from pipeline.runtime import files, resume
 from pipeline.runtime.locks import WAITING, one_at_a_time
 
@@ -27,7 +27,7 @@ def building(stage: str, doing: str, out: Path, ingredients: Sequence[Any]) -> I
         folder.mkdir(parents=True, exist_ok=True)  # gone with the process that was waited for
         try:
             yield folder
-        except ProcessKilledError:
+        except (ProcessKilledError, NoRoomError):
             raise
         except PipelineError:
             resume.forget(folder)

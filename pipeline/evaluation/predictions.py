@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.networks.building import single_view
-from pipeline.networks.predicting import predict
+from pipeline.networks.answering import answering, divided, outputs_of
+from pipeline.networks.building import has_views, single_view
+from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import ArrayWriter, load_array
 
@@ -23,23 +24,37 @@ FOLDED_TOLERANCE = {"float32": 1e-3, "mixed_bfloat16": 0.2, "mixed_float16": 0.0
 CHUNK = 512
 
 
-def predict_test(model: Any, images: np.ndarray, folder: Path) -> np.ndarray:
-    """Probabilities, float32 (n, classes) or (n, 1), of all test images.
+def predict_test(
+    model: Any, images: np.ndarray, folder: Path, layer: str | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities, float32 (n, classes), of all test images, and a layer's features of them.
 
     Where the stage `features` has kept the base's maps of them the head runs on those,
     after a check on some images that the pixels give the same.
 
     Args:
         folder: the resume folder of the stage.
+        layer: whose features are asked for (see `pipeline.networks.answering`); None for none.
     """
+    outputs = outputs_of(model)
+    if layer is None:
+        return both_columns(_of_all(model, model, images, folder)), None
+    if not has_views(model):
+        return divided(_of_all(model, answering(model, layer), images, folder), outputs)
+    probabilities = both_columns(_of_all(model, model, images, folder))
+    return probabilities, divided(predict(answering(single_view(model), layer), images), outputs)[1]
+
+
+def _of_all(model: Any, asked: Any, images: np.ndarray, folder: Path) -> np.ndarray:
+    """What `asked`, which shares the model's layers, gives for all test images."""
     kept = _kept_maps()
-    if kept is None or single_view(model) is not model:
-        return _in_chunks(model, images, folder)
+    if kept is None or has_views(model):
+        return _in_chunks(asked, images, folder)
     maps_file, layer, tolerance = kept
-    head = keras.Model(model.get_layer(layer).output, model.output)
+    head = keras.Model(model.get_layer(layer).output, asked.output)
     of_maps = _in_chunks(head, load_array(maps_file), folder)
     of_pixels = predict(model, images[:CHECKED])
-    difference = float(np.abs(of_maps[:CHECKED] - of_pixels).max())
+    difference = float(np.abs(of_maps[:CHECKED, : of_pixels.shape[1]] - of_pixels).max())
     if difference > tolerance:
         raise AssertionError(
             f"the model's predictions from pixels and from the features' maps differ by "

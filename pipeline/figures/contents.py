@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets.resizing import Resize
 from pipeline.figures import (
     activations,
     audit,
+    changes,
     classes,
     confusion,
     curves,
@@ -15,6 +17,7 @@ from pipeline.figures import (
     network,
     pictures,
     tiles,
+    trusted,
 )
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
@@ -78,7 +81,12 @@ def words(results: Results) -> dict[str, Any]:
         "metrics": metrics,
         "tiles": _tiles(results),
         "sentences": headline.sentences(results, confused),
-        "warnings": headline.warnings(results) + audit.warnings(results.audit),
+        "warnings": [
+            *headline.warnings(results),
+            *audit.warnings(results.audit),
+            *changes.warnings(results.dataset),
+            *trusted.warnings(results.trusted),
+        ],
         "numbered": names.numbered(results.classes),
         "phases": [curves.phase_words(phase) for phase in phases],
         "validated": results.history.validation is not None,
@@ -89,12 +97,15 @@ def words(results: Results) -> dict[str, Any]:
         "heated": any(mistake.heat is not None for mistake in results.mistakes),
         "mistakes": [_mistake(mistake, results.classes) for mistake in results.mistakes],
         "explained": _explained(results),
+        "resized": _resized(results),
         "samples": samples,
         "samples_single": max(len(images) for images in results.samples) == 1,
         "audit": audit.sentences(results.audit),
+        "changes": changes.sentences(results.dataset, results.parameters),
         "layers": rows,
         "layer_total": network.total(rows),
         "weights": results.weights,
+        **trusted.words(results.trusted, predictions),
     }
 
 
@@ -152,6 +163,14 @@ def _explained(results: Results) -> dict[str, Any]:
         "prediction": predictions.predictions[position],
         "confidence": float(predictions.confidence[position]),
     }
+
+
+def _resized(results: Results) -> str | None:
+    """How the images got their size; None where a data set kept its own."""
+    if results.parameters["image_size"] is None:
+        return None
+    resize = Resize.read(results.dataset.get("resize"))
+    return resize.in_words(*results.dataset["image_shape"][:2])
 
 
 def _picture(image: np.ndarray) -> str:

@@ -53,6 +53,7 @@ def applications_base(
             batch_size=32,
             normalization="imagenet",
             image_size=image_size,
+            resize="crop",
             resizes=True,
         ),
         dropout=(0.2,),

@@ -8,6 +8,7 @@ import keras
 from pipeline.networks import layers, registry
 from pipeline.networks.bases import CAFFE, Pixels
 from pipeline.networks.blocks import Layers
+from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
 
 
@@ -75,14 +76,24 @@ def build(
 def single_view(model: keras.Model) -> keras.Model:
     """The part of a model that sees each image once, sharing its weights; else the model."""
     start, end = seen_once(model)
-    return model if start is model.input else keras.Model(start, end)
+    return model if end is model.output else keras.Model(start, end)
 
 
 def seen_once(model: keras.Model) -> tuple[Any, Any]:
-    """The tensors between which a model sees each image once: its own, but for the views."""
-    if not isinstance(model.layers[-1], MeanOfViews):
-        return model.input, model.output
-    return model.get_layer("views").output, model.get_layer("mean").input
+    """The tensors between which a model sees each image once: its own, but for the views and
+    the temperature."""
+    last = model.layers[-1]
+    start, end = model.input, model.output
+    if isinstance(last, Temperature):
+        end = last.input
+    if has_views(model):
+        start, end = model.get_layer("views").output, model.get_layer("mean").input
+    return start, end
+
+
+def has_views(model: keras.Model) -> bool:
+    """Whether a prediction is the mean of several views."""
+    return any(isinstance(layer, MeanOfViews) for layer in model.layers)
 
 
 def _normalization_layer(normalization: Normalization, found: registry.Network) -> Any:

@@ -15,7 +15,7 @@ do; the output layer is added by `pipeline.networks.build`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.networks.bases import Base
@@ -32,7 +32,8 @@ class Published:
     """What `null` in params.yaml means for a network.
 
     `image_size` is in pixels a side; a named data set keeps its own size
-    unless the network `resizes`. `learning_rate` is the optimizer's step.
+    unless the network `resizes`. `resize` is how an image gets that size
+    (`pipeline.datasets.resizing`). `learning_rate` is the optimizer's step.
     """
 
     epochs: int
@@ -47,6 +48,7 @@ class Published:
     test_time_views: int = 1
     normalization: str = "minmax"
     image_size: int = 32
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
     activation: str = "relu"
     resizes: bool = False
 

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 import keras
 
 from pipeline.networks.layers import ImageNetMeans, Maxout, PaddedMaxPooling2D
+from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
 
 
@@ -64,6 +65,8 @@ def describe(layer: keras.layers.Layer) -> str:
             return f"{layer.views} views of each image"
         case MeanOfViews():
             return "the mean of what is said of the views"
+        case Temperature():
+            return f"the probabilities at temperature {layer.temperature:g}"
         case keras.layers.Conv2D():
             return _convolution(layer)
         case keras.layers.DepthwiseConv2D() | keras.layers.SeparableConv2D():

@@ -6,9 +6,11 @@ from typing import Any
 
 from pipeline import backend
 from pipeline.datasets import registry
+from pipeline.datasets.resizing import Resize, sides
 from pipeline.errors import PipelineError
 from pipeline.networks import registry as networks
 from pipeline.networks.registry import Network
+from pipeline.parameters import lists
 from pipeline.parameters.schema import Parameters
 from pipeline.parameters.stages import (
     STAGES,
@@ -57,6 +59,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     values["pretrained_weights"] = _pretrained_weights(parameters, network)
     values |= _fine_tuning(parameters, network)
     values |= _input(parameters, network, source)
+    values |= lists.resolved(parameters)
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, network, values, source)
@@ -139,10 +142,8 @@ def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
     }
 
 
-def _input(
-    parameters: Parameters, network: Network, source: registry.DataSource
-) -> dict[str, int | None]:
-    size: int | None = parameters.image_size
+def _input(parameters: Parameters, network: Network, source: registry.DataSource) -> dict[str, Any]:
+    size: int | list[int] | None = parameters.image_size
     channels: int | None = parameters.channels
     if size is None and (source.descriptor is None or network.published.resizes):
         size = network.published.image_size
@@ -154,10 +155,15 @@ def _input(
         channels = network.channels
     if channels is None and source.descriptor is None:
         channels = 3
-    own = source.descriptor.image_shape if source.descriptor else (0, 0, 0)
-    shape = (size or own[0], size or own[1], channels or own[2])
-    networks.check_input(network, *shape[:2])
-    return {"image_size": size, "channels": channels}
+    own = source.descriptor.image_shape[:2] if source.descriptor else (0, 0)
+    height, width = sides(size, own)
+    networks.check_input(network, height, width)
+    # Where a set keeps its own size there is nothing to be resized.
+    resize = parameters.resize or (network.published.resize if size else "stretch")
+    refusal = Resize(resize).refusal(own[::-1], height, width) if source.descriptor else None
+    if refusal:
+        raise PipelineError(f"resize: {resize}: {source.name} has {refusal}; use stretch")
+    return {"image_size": size, "channels": channels, "resize": resize}
 
 
 def _check_training(
@@ -186,7 +192,10 @@ def _check_training(
             "none to train; make it smaller"
         )
     watched = [key for key in ("early_stopping", "best_weights") if values[key]]
-    has_validation = parameters.validation_fraction > 0 or source.descriptor is None
+    watched += ["calibration"] if values["calibration"] != "none" else []
+    has_validation = bool(
+        parameters.folds or parameters.validation_fraction > 0 or source.descriptor is None
+    )
     if watched and not has_validation:
         raise PipelineError(
             f"{watched[0]}: needs a validation part; set validation_fraction above 0"

@@ -11,6 +11,7 @@ from pipeline.parameters.checked import Checked
 
 Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
+Resize = Literal["stretch", "crop", "pad"]
 Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
 Schedule = Literal["constant", "linear", "cosine", "one_cycle"]
 Backend = Literal["tensorflow", "jax", "torch"]
@@ -47,13 +48,20 @@ class Parameters(Checked):
     missing: ClassVar[str] = "missing; null stands for 'as published'"
 
     dataset: str
-    image_size: Annotated[Count, Field(le=1024)] | None
+    image_size: int | list[int] | None
     channels: Literal[1, 3] | None
+    resize: Resize | None
     validation_fraction: Rate
     test_fraction: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
+    folds: Annotated[Whole, Field(ge=2, le=100)] | None
+    fold: Annotated[Whole, Field(ge=0)]
+    group_by: str | None
+    groups: str
+    label_fixes: str
     normalization: Normalization | None
     unreadable: Literal["error", "skip"]
+    duplicates: Literal["warn", "drop-from-training"]
 
     model: str
     dropout: Rate | list[Rate] | None
@@ -80,6 +88,7 @@ class Parameters(Checked):
     ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
+    calibration: Literal["none", "temperature"]
     seed: Seed
 
     backend: Backend | None
@@ -88,6 +97,18 @@ class Parameters(Checked):
     threads: Annotated[Count, Field(le=1024)]
 
     explain_image: Annotated[Whole, Field(ge=0)]
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _image_size(cls, value: Any) -> Any:
+        """One message for the number and the pair; a pair of the same number is the number."""
+        both = value if isinstance(value, list) else [value, value]
+        fits = [not isinstance(x, bool) and isinstance(x, int) and 1 <= x <= 1024 for x in both]
+        if value is not None and not (len(both) == 2 and all(fits)):
+            raise ValueError(
+                f"expected pixels a side, 1 to 1024, or [height, width], not {value!r}"
+            )
+        return both[0] if both[0] == both[1] else value
 
     @field_validator("dropout", mode="before")
     @classmethod

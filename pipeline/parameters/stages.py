@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,13 +48,20 @@ class WeightsParameters(StageParameters):
 
 
 class PrepareParameters(StageParameters):
-    """`image_size` in pixels a side and `channels`; None keeps a named set's own."""
+    """`image_size`, pixels a side or [height, width], and `channels`; None keeps a named
+    set's own. `groups` and `label_fixes` are files; see `pipeline.parameters.lists`."""
 
-    image_size: int | None
+    image_size: int | list[int] | None
     channels: int | None
+    resize: Literal["stretch", "crop", "pad"]
     validation_fraction: float
     test_fraction: float
     split_seed: int
+    folds: int | None
+    fold: int
+    group_by: str | None
+    groups: str | None
+    label_fixes: str | None
     normalization: str
     unreadable: str
 
@@ -69,6 +76,10 @@ class FeaturesParameters(StageParameters):
     dtype: str | None = None
     deterministic: bool | None = None
     threads: int | None = None
+
+
+class TwinsParameters(StageParameters):
+    duplicates: str
 
 
 class TrainParameters(StageParameters):
@@ -99,6 +110,7 @@ class TrainParameters(StageParameters):
     ema: float | None
     class_weights: bool
     test_time_views: int
+    calibration: str
     seed: int
     backend: str | None
     dtype: str
@@ -131,6 +143,7 @@ STAGES: tuple[type[StageParameters], ...] = (
     WeightsParameters,
     PrepareParameters,
     FeaturesParameters,
+    TwinsParameters,
     TrainParameters,
     EvaluateParameters,
     ReportParameters,

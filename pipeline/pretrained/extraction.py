@@ -1,7 +1,7 @@
 """Feature extraction: what is kept of the frozen base's maps, and computing it."""
 
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained.frozen import FrozenBase, batch_size
 from pipeline.runtime import paths
 from pipeline.runtime.arrays import ArrayWriter, load_array
+from pipeline.runtime.estimate import Forecast, check_disk
 from pipeline.runtime.stage import say
 
 # Bytes of maps below the first fine-tuned layer, all parts together, which are
@@ -69,6 +70,13 @@ def compute(
     parts = {part: load_array(paths.PREPARED / f"{part}_images.npy") for part in kept if kept[part]}
     maps_of = cache(lambda *layers: base.maps(layers))
     total = sum(map(len, parts.values()))
+    needed = FLOAT32_BYTES * sum(
+        len(images) * prod(base.output_shape(layer))
+        for part, images in parts.items()
+        for layer in kept[part].values()
+    )
+    check_disk(folder, needed, "or choose a smaller image_size")
+    forecast = Forecast(total, needed, partial(say, "features"))
     with tqdm(desc="features", total=total, unit=" images", mininterval=0.5) as bar:
         for part, images in parts.items():
             with ExitStack() as stack:
@@ -79,11 +87,13 @@ def compute(
                     writers.append(stack.enter_context(writer))
                 start = _start(part, writers, batch)
                 bar.update(start)
+                forecast.skip(start)
                 for first in range(start, len(images), batch):
                     pixels = images[first : first + batch]
                     maps = maps_of(*kept[part].values()).predict_on_batch(pixels)
                     _append(writers, maps if isinstance(maps, list) else [maps])
                     bar.update(len(pixels))
+                    forecast.add(len(pixels))
 
 
 def _start(part: str, writers: list[Any], batch: int) -> int:

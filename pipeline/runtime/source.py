@@ -23,6 +23,7 @@ CODE = ("stages", "pipeline")
 LEFT_OUT = {
     "pipeline.errors": "what an error says",
     "pipeline.parameters.stages": "reads data/params, which is a dependency itself",
+    "pipeline.runtime.estimate": "what a stage will take, and whether the disk holds it",
     "pipeline.runtime.imports": "how fast a library is imported",
     "pipeline.runtime.locks": "which process waits for which",
     "pipeline.runtime.source": "this module",

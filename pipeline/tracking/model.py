@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import backend
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files, source
 from pipeline.runtime.imports import uncollected
 from pipeline.tracking.store import Store
@@ -36,7 +37,12 @@ BACKENDS = {
 
 
 def log_model(
-    store: Store, run_id: str, path: Path, example: np.ndarray, classes: list[str]
+    store: Store,
+    run_id: str,
+    path: Path,
+    example: np.ndarray,
+    classes: list[str],
+    resize: dict[str, Any],
 ) -> None:
     """Log the saved model under the name `model` of a run, once.
 
@@ -44,6 +50,7 @@ def log_model(
         path: model.keras as the pipeline saved it.
         example: uint8 (1, height, width, channels), the input example.
         classes: the classes' names in the order of the probabilities.
+        resize: how a photograph gets the example's size (`pipeline.datasets.resizing`).
     """
     from mlflow.entities import LoggedModelOutput
 
@@ -55,7 +62,7 @@ def log_model(
         )
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / NAME
-            _write(target, path, example, classes, entry, run_id)
+            _write(target, path, example, {"classes": classes, "resize": resize}, entry, run_id)
             client.log_model_artifacts(entry.model_id, str(target))
         client.finalize_logged_model(entry.model_id, "READY")
     outputs = client.get_run(run_id).outputs
@@ -76,15 +83,15 @@ def _already_logged(store: Store, run_id: str, digest: str) -> Any:
 
 
 def _write(
-    target: Path, path: Path, example: np.ndarray, classes: list[str], entry: Any, run_id: str
+    target: Path, path: Path, example: np.ndarray, known: dict[str, Any], entry: Any, run_id: str
 ) -> None:
-    """Write MLflow's folder of the model."""
+    """Write MLflow's folder of the model; `known` is what a user of it must know."""
     with uncollected():
         import mlflow.pyfunc
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-    outputs = 1 if len(classes) == 2 else len(classes)
+    outputs = 1 if len(known["classes"]) == 2 else len(known["classes"])
     signature = ModelSignature(
         inputs=Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, outputs))]),
@@ -113,8 +120,10 @@ def _write(
         signature=signature,
         input_example=example,
         pip_requirements=requirements(name),
-        metadata={"classes": list(classes)},
+        metadata=known,
     )
+    if beside(path).is_file():
+        shutil.copyfile(beside(path), target / "data" / beside(path).name)
 
 
 def copy_code(program: str, folder: Path) -> list[str]:

@@ -97,12 +97,19 @@ class Record:
         log(self._id, str(path), folder or None)
 
     @_recorded
-    def log_model(self, model_path: Path, example: "np.ndarray", classes: list[str]) -> None:
+    def log_model(
+        self,
+        model_path: Path,
+        example: "np.ndarray",
+        classes: list[str],
+        resize: dict[str, Any] | None = None,
+    ) -> None:
         """Log the saved model; see `pipeline.tracking.model.log_model`."""
         from pipeline.tracking.model import log_model
 
         assert self.store is not None
-        log_model(self.store, self._id, model_path, example, classes)
+        described = resize or {"method": "stretch"}
+        log_model(self.store, self._id, model_path, example, classes, described)
 
     @_recorded
     def finish(self) -> None:

@@ -43,5 +43,5 @@ def finish(record: Record, dataset: Mapping[str, Any], seconds: float) -> None:
     record.log_metrics({"train_seconds": seconds})
     record.log_artifact(paths.REPORTS / "history.csv")
     example = load_array(paths.PREPARED / "test_images.npy")[:1]  # a batch of one, uint8
-    record.log_model(paths.MODEL_FILE, example, dataset["classes"])
+    record.log_model(paths.MODEL_FILE, example, dataset["classes"], dataset.get("resize"))
     record.finish()

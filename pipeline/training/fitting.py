@@ -12,6 +12,7 @@ import keras
 
 from pipeline import backend
 from pipeline.errors import PipelineError
+from pipeline.runtime import estimate
 from pipeline.runtime.stage import say
 from pipeline.training import checkpoint, schedules
 from pipeline.training.batches import Batches
@@ -143,6 +144,7 @@ class _Keeper(keras.callbacks.Callback):
         self._on_epoch = on_epoch
         self._start = 0.0
         self._rate = 0.0
+        self._forecast = False
 
     def rows(self) -> list[Row]:
         """The history of this phase alone."""
@@ -190,6 +192,11 @@ class _Keeper(keras.callbacks.Callback):
             self._swap_mean()
         checkpoint.save(self._folder / CHECKPOINT, self._phase.model, progress)
         self._on_epoch(progress)
+        if not self._forecast:
+            self._forecast = True
+            soon = estimate.of_epochs(seconds, self._phase.epochs - len(self.rows()))
+            if soon:
+                say("train", soon)
         if should_stop(self.rows(), self._phase.early_stopping):
             say("train", f"stopped after epoch {epoch + 1}: no better validation loss")
             self.model.stop_training = True

@@ -112,7 +112,7 @@ BAD = [
     (
         folder_of({}),
         "photos: no images in it; expected class folders with files that end in .jpg, .png, "
-        ".webp or another of 24 known endings",
+        ".webp or another of 25 known endings",
     ),
     (
         folder_of({"1.png": png(1), "2.png": png(2)}),

@@ -52,7 +52,9 @@ def unused() -> list[Waste]:
     sweeps, bench = state / "sweeps", state / "benchmark"
     clones = [*sweeps.glob("*/*worker-*"), *bench.glob("workspaces/*")]
     logs = [*sweeps.glob("*/logs"), *bench.glob("logs")]
+    served = [path for path in state.glob("serving/*") if _age(path) > ABANDONED_SECONDS]
     kinds = (
+        ("models for ONNX Runtime that nobody has served in two weeks", served),
         ("resume folders that nobody asked for in two weeks", old),
         ("clones that a sweep or a benchmark left", clones),
         ("folders of logs", logs),

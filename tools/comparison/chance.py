@@ -73,7 +73,8 @@ def incomparable(first: Run, second: Run) -> str:
     else:
         same = bool(first.data_digest) and first.data_digest == second.data_digest
     if not same:
-        names = ("dataset", "split_seed", "test_fraction", "validation_fraction", "image_size")
+        fractions = ("test_fraction", "validation_fraction")
+        names = ("dataset", "split_seed", *fractions, "image_size", "resize")
         unlike = [n for n in names if first.parameters.get(n) != second.parameters.get(n)]
         why = f" (another {', another '.join(unlike)})" if unlike else ""
         return f"they were trained and scored on other data{why}"

@@ -69,6 +69,16 @@ def figures_of_model(opened: store.Store, digest: str) -> dict[str, float]:
     return _of_whole_run(next(kept, {}))
 
 
+def artifact(opened: store.Store, run_id: str, name: str) -> str:
+    """The text of a file that a run has recorded.
+
+    Raises:
+        FileNotFoundError: it has no such file, or cannot be had.
+    """
+    with _opener(opened.client.get_run(run_id).info.artifact_uri)(name) as file:
+        return str(file.read())
+
+
 def _read(run: Any, client: Any, reports: Collection[str]) -> Run:
     tags, metrics = run.data.tags, run.data.metrics
     experiment = tags.get("dvc_experiment")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pipeline.datasets.decode import MOST_BYTES, UnreadableError, decode
 from pipeline.datasets.names import is_hidden, is_image, shown
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,7 +59,7 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def read(path: Path, shape: tuple[int, int, int]) -> Pixels:
+def read(path: Path, shape: tuple[int, int, int], resize: Resize) -> Pixels:
     """One image file as uint8 (height, width, channels).
 
     Raises:
@@ -74,17 +75,16 @@ def read(path: Path, shape: tuple[int, int, int]) -> Pixels:
         raise UnreadableError("not there") from None
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror})") from None
-    return pixels(data, shape)
+    return pixels(data, shape, resize)
 
 
-def pixels(data: bytes, shape: tuple[int, int, int]) -> Pixels:
-    """An encoded image as uint8 (height, width, channels); the height is the width.
+def pixels(data: bytes, shape: tuple[int, int, int], resize: Resize) -> Pixels:
+    """An encoded image as uint8 (height, width, channels), resized as those of the training.
 
     Raises:
         UnreadableError: no image, or a damaged one.
     """
-    height, _, channels = shape
-    found: Pixels = decode(data, height, channels)[0]
+    found: Pixels = decode(data, shape, resize)[0]
     return found
 
 

@@ -1,6 +1,6 @@
 """Where a trained model and the names of its classes are.
 
-    workspace()          data/model of the current folder
+    workspace()          data/model of the current folder (tools.serving.model)
     of_run(name)         an experiment: MLflow's run with its model, else DVC's commit
     of_registry(name)    the version that carries the alias `best`
 
@@ -8,8 +8,7 @@ Each is a context manager: what had to be fetched goes again at its end.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,39 +17,18 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files, paths
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.sqlite import StoreError
 from tools.runs import experiments, recorded
 from tools.runs.run import Run
+from tools.serving.model import Trained as Trained
+from tools.serving.model import described_by
+from tools.serving.model import workspace as workspace
 
 MODEL_FILE = paths.MODEL_FILE.name
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model's file, its classes in the order of its probabilities, and what it is called."""
-
-    file: Path
-    classes: list[str]
-    title: str
-
-
-@contextmanager
-def workspace() -> Iterator[Trained]:
-    """The model of the current folder.
-
-    Raises:
-        PipelineError: there is none yet.
-    """
-    file, dataset = paths.MODEL_FILE, paths.PREPARED / "dataset.json"
-    for path in (file, dataset):
-        if not path.is_file():
-            raise PipelineError(
-                f"{path}: not there; run `dvc repro`, which makes it, or name a run by --run"
-            )
-    yield Trained(file, files.read_json(dataset)["classes"], "the workspace's model")
 
 
 @contextmanager
@@ -72,7 +50,7 @@ def of_run(name: str) -> Iterator[Trained]:
             found = logged_model(opened, run.id) if opened else None
             if found:
                 title = f"run {run.name} ({run.id[:8]})"
-                yield described(stack.enter_context(folder(found)), title)
+                yield described(stack.enter_context(folder(found)), title, run.id)
                 return
         kept = experiments.list_experiments()
         for experiment in kept:
@@ -97,7 +75,7 @@ def of_registry(name: str, alias: str) -> Iterator[Trained]:
     version = registered(opened, name, alias)
     model_id = version.source.removeprefix("models:/")
     with folder(opened.client.get_logged_model(model_id).artifact_location) as found:
-        yield described(found, f"{name} version {version.version}")
+        yield described(found, f"{name} version {version.version}", version.run_id)
 
 
 def registered(opened: store.Store, name: str, alias: str) -> Any:
@@ -170,7 +148,7 @@ def _fetched(uri: str, scratch: str) -> Path:
     return Path(found)
 
 
-def described(found: Path, title: str) -> Trained:
+def described(found: Path, title: str, run_id: str = "") -> Trained:
     """A model in MLflow's folder: the file, and the classes that MLmodel names.
 
     Raises:
@@ -178,10 +156,10 @@ def described(found: Path, title: str) -> Trained:
     """
     file = next(iter(sorted((found / "data").rglob(MODEL_FILE))), None)
     described = yaml.safe_load((found / "MLmodel").read_text(encoding="utf-8"))
-    classes = (described.get("metadata") or {}).get("classes")
-    if file is None or not classes:
+    known = described.get("metadata") or {}
+    if file is None or not known.get("classes"):
         raise PipelineError(f"{title}: its logged model has no {MODEL_FILE} with class names")
-    return Trained(file, list(classes), title)
+    return described_by(known, file, title, run_id)
 
 
 @contextmanager
@@ -191,8 +169,10 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
         file, dataset = Path(scratch) / MODEL_FILE, Path(scratch) / "dataset.json"
         experiments.fetch(experiment, paths.MODEL_FILE, file)
         experiments.fetch(experiment, paths.PREPARED / "dataset.json", dataset)
-        classes = files.read_json(dataset)["classes"]
-        yield Trained(file, classes, f"experiment {experiment.name} ({experiment.commit[:7]})")
+        with suppress(PipelineError):  # a model without a validation part has none
+            experiments.fetch(experiment, beside(paths.MODEL_FILE), beside(file))
+        title = f"experiment {experiment.name} ({experiment.commit[:7]})"
+        yield described_by(files.read_json(dataset), file, title)
 
 
 def _without_model(run: Run) -> str:

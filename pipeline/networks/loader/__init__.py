@@ -21,7 +21,9 @@ class Predictor:
 
     def predict(self, pixels: Any, params: dict[str, Any] | None = None) -> np.ndarray:
         """uint8 (n, height, width, channels) to float32 probabilities (n, classes);
-        (n, 1), the probability of the second class, for two classes."""
+        (n, 1), the probability of the second class, for two classes.
+
+        The metadata of MLmodel say how a photograph is brought to that size (`resize`)."""
         images = np.asarray(pixels, dtype=np.uint8)
         return predict(self.model, images)
 

@@ -104,6 +104,7 @@ def prepare(**changes: Any) -> Outcome:
     parameters = {
         "image_size": 4,
         "channels": 3,
+        "resize": "stretch",
         "validation_fraction": 0.3,
         "test_fraction": 0.2,
         "split_seed": 42,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.datasets.decode import UnreadableError, decode
+from pipeline.datasets.resizing import Resize
 from tests.pipeline.datasets.pictures import encoded, png
 
 SIDE = 8
@@ -19,7 +20,7 @@ COLOUR = np.dstack([GREY, GREY[::-1], GREY.T])
 
 
 def read(data: bytes, channels: int = 3) -> np.ndarray:
-    return decode(data, SIDE, channels)[0]
+    return decode(data, (SIDE, SIDE, channels), Resize())[0]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "TGA"])
@@ -59,16 +60,16 @@ def test_cmyk() -> None:
 def test_alpha_stands_on_white() -> None:
     image = Image.new("RGBA", (2, 1))
     image.putdata([(200, 100, 50, 255), (200, 100, 50, 0)])
-    assert decode(encoded(image.resize((2, 2), 0)), 2, 3)[0][0].tolist() == [
+    assert decode(encoded(image.resize((2, 2), 0)), (2, 2, 3), Resize())[0][0].tolist() == [
         [200, 100, 50],
         [255, 255, 255],
     ]
     half = Image.new("LA", (4, 4), (0, 128))
-    assert set(decode(encoded(half), 4, 1)[0].ravel().tolist()) == {127}
+    assert set(decode(encoded(half), (4, 4, 1), Resize())[0].ravel().tolist()) == {127}
     palette = Image.new("P", (2, 2), 0)
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putpixel((1, 1), 1)
-    got = decode(encoded(palette, transparency=1), 2, 3)[0]
+    got = decode(encoded(palette, transparency=1), (2, 2, 3), Resize())[0]
     assert got[0, 0].tolist() == [10, 20, 30]
     assert got[1, 1].tolist() == [255, 255, 255]
 
@@ -97,7 +98,7 @@ def test_exif_turns_the_image_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(turns[orientation]))
-    got, size = decode(encoded(stored, exif=exif), 8, 3)
+    got, size = decode(encoded(stored, exif=exif), (8, 8, 3), Resize())
     assert size == (8, 4)
     expected = Image.fromarray(upright).resize((8, 8), Image.Resampling.BILINEAR)
     assert got.tolist() == np.asarray(expected).tolist()
@@ -112,9 +113,9 @@ def test_animated_gives_the_first_frame(kind: str) -> None:
 
 
 def test_one_pixel() -> None:
-    assert decode(encoded(Image.new("RGB", (1, 1), (9, 8, 7))), 3, 3)[0].tolist() == (
-        np.full((3, 3, 3), (9, 8, 7)).tolist()
-    )
+    assert decode(encoded(Image.new("RGB", (1, 1), (9, 8, 7))), (3, 3, 3), Resize())[
+        0
+    ].tolist() == (np.full((3, 3, 3), (9, 8, 7)).tolist())
 
 
 def test_bilevel_and_grey_and_colour_to_the_channels_asked_for() -> None:
@@ -129,7 +130,7 @@ def test_bilevel_and_grey_and_colour_to_the_channels_asked_for() -> None:
 def test_resizing_is_pillows_bilinear() -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (33, 21, 3), dtype="uint8"))
     expected = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-    got, size = decode(encoded(image), SIDE, 3)
+    got, size = decode(encoded(image), (SIDE, SIDE, 3), Resize())
     assert got.tolist() == expected.tolist()
     assert size == (21, 33)
 
@@ -159,7 +160,7 @@ def huge(width: int, height: int) -> bytes:
 )
 def test_the_rest_is_unreadable_with_a_reason(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableError) as error:
-        decode(data, SIDE, 3)
+        decode(data, (SIDE, SIDE, 3), Resize())
     assert str(error.value).startswith(reason)
     assert "\n" not in str(error.value)
 
@@ -173,7 +174,7 @@ def test_damaged_bytes_never_crash(kind: str, data: st.DataObject) -> None:
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     reason = None
     try:
-        assert decode(bytes(whole), SIDE, 3)[0].shape == (SIDE, SIDE, 3)
+        assert decode(bytes(whole), (SIDE, SIDE, 3), Resize())[0].shape == (SIDE, SIDE, 3)
     except UnreadableError as error:
         reason = str(error)
     assert reason != ""

@@ -87,12 +87,12 @@ def test_other_files_are_left_out_and_named() -> None:
         (
             ("notes.txt",),
             "photos: no images in it, only notes.txt; expected class folders with files that end "
-            "in .jpg, .png, .webp or another of 24 known endings",
+            "in .jpg, .png, .webp or another of 25 known endings",
         ),
         (
             (),
             "photos: no images in it; expected class folders with files that end in .jpg, .png, "
-            ".webp or another of 24 known endings",
+            ".webp or another of 25 known endings",
         ),
         (
             ("train.zip", "x/test.tar.gz"),

@@ -1,6 +1,7 @@
 """The split: no overlap, no loss, stratified, the same for the same seed; and labels."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from pipeline.datasets.labels import one_hot
-from pipeline.datasets.split import Wish, split
+from pipeline.datasets.split import Wish, allocate, split
 from pipeline.errors import PipelineError
 
 NAMES = [f"class {number}" for number in range(12)]
@@ -191,3 +192,9 @@ def test_two_classes_have_two_columns() -> None:
 def test_one_hot_refuses_other_labels(labels: list[int]) -> None:
     with pytest.raises(ValueError, match="labels"):
         one_hot(np.array(labels), 3)
+
+
+def test_the_largest_remainders_are_rounded_up() -> None:
+    """Three tenths of 10, 11 and 12 are 3, 3.3 and 3.6, of all 33 are 10."""
+    assert allocate(np.array([10, 11, 12]), Fraction(3, 10), reserve=1).tolist() == [3, 3, 4]
+    assert allocate(np.array([12, 11, 10]), Fraction(3, 10), reserve=1).tolist() == [4, 3, 3]

@@ -96,8 +96,9 @@ def test_the_declared_dropouts_are_the_networks(network):
 def test_a_model_divided_at_any_cut_is_the_model(network):
     size, channels = network.smallest_image, network.channels or 1
     keras.utils.set_random_seed(3)
-    model = build(network.name, (size, size, channels), 3, normalization=MINMAX)
-    pixels = np.random.default_rng(0).integers(0, 256, (2, size, size, channels), dtype="uint8")
+    shape = (size, size + 5, channels)  # no square
+    model = build(network.name, shape, 3, normalization=MINMAX)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype="uint8")
     whole = model.predict(pixels, verbose=0)
     divided = cuts(model)
     assert divided[-1] == "output"

@@ -1,10 +1,12 @@
 """Nulls filled in with what was published, combinations that make no sense refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.networks import registry as networks
 from pipeline.parameters.reader import read_parameters
 from pipeline.parameters.resolve import cut, resolve
 from pipeline.parameters.stages import STAGES, StageParameters
@@ -140,6 +142,40 @@ def test_ones_own_images_get_the_published_size(tmp_path):
 def test_what_makes_no_sense_is_refused(changes, line):
     set_parameters(**changes)
     assert refusal("params") == line
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [(64, 64), ([48, 64], [48, 64]), ([64, 64], 64), (None, 32)]
+)
+def test_a_size_is_a_number_or_a_pair(tmp_path, given, size):
+    own = cuts(dataset=str(tmp_path), image_size=given)["prepare"]
+    assert (own.image_size, own.resize) == (size, "stretch")
+
+
+def test_the_published_way_to_resize_and_ones_own(tmp_path, monkeypatch):
+    found = networks.find("two_block_cnn")
+    crops = replace(found, published=replace(found.published, resize="crop"))
+    monkeypatch.setitem(networks._NETWORKS, "two_block_cnn", crops)
+    assert resolved()["resize"] == "stretch"  # a named set that keeps its size
+    assert resolved(image_size=32)["resize"] == "crop"
+    assert resolved(dataset=str(tmp_path), image_size=None)["resize"] == "crop"
+    assert resolved(resize="pad")["resize"] == "pad"
+    assert resolved(dataset="mnist_5k", image_size=None)["resize"] == "pad"
+
+
+def test_a_named_set_of_which_nothing_would_be_left():
+    with pytest.raises(PipelineError) as error:
+        resolved(dataset="mnist_5k", model="mnist_cnn", resize="crop", image_size=[4, 1000])
+    assert str(error.value) == (
+        "resize: crop: mnist_5k has 28×28 pixels, of which crop leaves nothing; use stretch"
+    )
+
+
+@pytest.mark.parametrize(("optimizer", "kept"), [("sgd", 0.9), ("rmsprop", 0.9)])
+def test_momentum_goes_with_sgd_and_rmsprop(optimizer, kept):
+    assert resolved(optimizer=optimizer, momentum=0.9)["momentum"] == kept
+    with pytest.raises(PipelineError, match=r"^momentum: goes with sgd and rmsprop, not adam; le"):
+        resolved(optimizer="adam")
 
 
 def test_a_wrong_layer_gets_the_list_of_the_right_ones():
