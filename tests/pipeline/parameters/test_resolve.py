@@ -66,6 +66,15 @@ def test_vgg16_as_published():
     assert (values["fine_tune_epochs"], values["fine_tune_learning_rate"]) == (100, 1e-5)
 
 
+def test_null_everywhere_is_what_a_lite_base_does_well_with(tmp_path):
+    """Chosen on validation parts (docs/decisions.md)."""
+    values = resolved(model="efficientnet_lite2", dataset=str(tmp_path))
+    assert (values["epochs"], values["batch_size"], values["dropout"]) == (20, 32, [0.5])
+    assert (values["learning_rate"], values["learning_rate_schedule"]) == (3e-3, "cosine")
+    assert (values["label_smoothing"], values["normalization"]) == (0.05, "imagenet")
+    assert (values["image_size"], values["resize"], values["channels"]) == (260, "crop", 3)
+
+
 def test_fast_cnn_as_published():
     values = resolved(model="fast_cnn")
     assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
