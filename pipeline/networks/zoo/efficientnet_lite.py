@@ -80,6 +80,7 @@ def _lite(number: int, width: float, depth: float, image_size: int, file: str, s
             label_smoothing=0.05,
             normalization="imagenet",
             image_size=image_size,
+            resize="crop",
             resizes=True,
         ),
         dropout=(0.5,),

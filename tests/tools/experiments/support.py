@@ -79,7 +79,9 @@ def make_repository(folder: Path) -> None:
     (folder / "stages" / "stage.py").write_text(STAGE)
     (folder / "dvc.yaml").write_text(PIPELINE)
     text = (REPOSITORY / "params.yaml").read_text()
-    text = text.replace("dropout: null", "dropout: [0.1, 0.8]").replace("epochs: 12", "epochs: 2")
+    text = text.replace("dropout: null", "dropout: [0.1, 0.8]").replace(
+        "\nepochs: null", "\nepochs: 2"
+    )
     (folder / "params.yaml").write_text(text)
     (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n    autostage = true\n")
     (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
