@@ -251,7 +251,10 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
             time.sleep(0.05)
 
         body = photos[0]
-        with server.connection() as open_one:
+        with server.connection() as open_one, server.connection() as idle:
+            ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+            idle.sendall(ping)
+            assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
             head = "POST /invocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\n"
             head += f"Content-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
             open_one.sendall(head.encode() + body[:100])
@@ -260,6 +263,10 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
                 running = [psutil.Process(pid) for pid in server.workers.processes]
                 ended = pool.submit(server.stop)
                 time.sleep(0.3)
+                idle.sendall(ping)  # on its way when the end came
+                last = read_all(idle)
+                assert last.startswith(b"HTTP/1.1 200 ")
+                assert b"connection: close" in last
                 open_one.sendall(body[100:])  # its request was in flight
                 assert read_all(open_one).startswith(b"HTTP/1.1 200 ")
                 ended.result(20)
