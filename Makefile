@@ -17,12 +17,12 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit ui sweep tune published published-quick compare register serve demo report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch or several)
+setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic or several)
 	$(call install)
 
 dev: ## make .venv with what tests and checks need on top
@@ -44,6 +44,7 @@ verify: setup ## run the pipeline a second time, in a clean copy, and compare ev
 
 bench: setup ## measure the pipeline beside plain Keras (hours); resumes where it stopped
 	@python -m benchmarks.bench
+	@python -m benchmarks.exported
 
 bench-quick: setup ## the pipeline's ratios alone, in three minutes
 	@python -m benchmarks.bench --quick
@@ -54,6 +55,9 @@ lint: dev ## check the style and the types
 audit: dev ## look for insecure code and known vulnerabilities of the requirements
 	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
 	@pip-audit --require-hashes $$(sed 's|[^ ][^ ]*|-r requirements/&.lock|g' $(VENV)/.requirements) || echo 'pip-audit: see above; its service may be out of reach'
+
+check-labels: setup ## find labels that are probably wrong (RUN=an experiment, TEST=1: of the test part too)
+	@python -m tools.check_labels $(if $(RUN),--run $(RUN)) $(if $(TEST),--test)
 
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m tools.ui
@@ -75,6 +79,9 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
+
+export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html RUN=… QUANTIZE=int8)
+	@python -m tools.export $(if $(TO),--to $(TO)) $(if $(RUN),--run '$(RUN)') $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 	@python -m tools.serve

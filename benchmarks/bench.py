@@ -4,9 +4,8 @@ The pairs are in experiments/benchmark.yaml. They are measured in clones of the
 last commit under .state/benchmark, each process by itself, A B A B; what is
 measured stands, and the same command goes on after a kill or Ctrl-C. --quick
 measures the quick pairs alone, in about three minutes, and writes nothing to
-reports/. CIFAR-10 is the archive that IMAGE_PIPELINE_CIFAR10 names, cats and dogs are in
-the folder that IMAGE_PIPELINE_TEST_DATA names; without them their pairs are
-skipped. No DVC stage.
+reports/. Cats and dogs are in the folder that IMAGE_PIPELINE_TEST_DATA names; without it
+their pairs are skipped. No DVC stage.
 """
 
 import argparse

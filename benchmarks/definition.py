@@ -17,7 +17,7 @@ from tools.experiments.fields import Grid, Name, Overrides, check_known, check_o
 
 PROGRAMS = ("dvc", "python")
 _MODULE = re.compile(r"python -m ([\w.]+)")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+):-([^}]*)\})")
+_VARIABLE = re.compile(r"\$(\w+)")
 
 
 def _command(value: Any) -> Any:
@@ -175,18 +175,17 @@ def chosen(pairs: Sequence[Pair], only: Sequence[str], quick: bool) -> list[Pair
 
 
 def filled_in(where: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides with the environment's values in place of $NAME and ${NAME:-default}.
+    """Overrides with the environment's values in place of $NAME.
 
     Raises:
-        PipelineError: a variable without a default is not set.
+        PipelineError: a variable is not set.
     """
 
     def value(match: re.Match[str]) -> str:
-        name, default = match[1] or match[2], match[3]
-        given = os.environ.get(name)
-        if not given and default is None:
-            raise PipelineError(f"{where}: {name} is not set")
-        return given or default
+        given = os.environ.get(match[1])
+        if not given:
+            raise PipelineError(f"{where}: {match[1]} is not set")
+        return given
 
     return {
         key: _VARIABLE.sub(value, text) if isinstance(text, str) else text

@@ -1,19 +1,17 @@
 """Run the published rows again and write what came out: reports/published.csv, .md and .png.
 
 Rows that stand in the table with the same command are not run again; stopped
-at any moment, the same command goes on. CIFAR-10 is the archive that --cifar10
-or IMAGE_PIPELINE_CIFAR10 names, else its author's own files. The rows are in
-experiments/published.yaml. No DVC stage.
+at any moment, the same command goes on. `--data cifar100=FOLDER` takes class folders in
+place of a data set's own files. The rows are in experiments/published.yaml. No DVC stage.
 """
 
 import argparse
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.publication.picture import draw_tuning_log
-from benchmarks.publication.rows import CIFAR10_VARIABLE, Row, chosen, read_rows
-from benchmarks.publication.table import Place, line_of, open_line, read_done, write_table
+from benchmarks.publication.rows import Row, chosen, read_rows
+from benchmarks.publication.table import Place, compared, line_of, open_line, read_done, write_table
 from pipeline.errors import PipelineError
 from pipeline.parameters.code import stage_code
 from pipeline.parameters.stages import combined
@@ -23,6 +21,7 @@ from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.experiment import resolved_parameters
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
+from tools.runs.run import Run
 
 FILE = Path("experiments/published.yaml")
 
@@ -32,7 +31,7 @@ def main() -> int:
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
     base = repository.base(commit)
-    rows = read_rows(arguments.file, base, _cifar10(arguments.cifar10), arguments.quick)
+    rows = read_rows(arguments.file, base, _data(arguments.data), arguments.quick)
     wanted = chosen(rows, arguments.only)
     name = "published-quick" if arguments.quick else "published"
     place = Place(paths.state() / name if arguments.quick else paths.root() / paths.REPORTS)
@@ -58,13 +57,20 @@ def main() -> int:
                 if not lines.get(row.name, {}).get("accuracy"):
                     lines[row.name] = open_line(row, reason)
             else:
-                lines[row.name] = line_of(
-                    row, [outcome.finished[each.name] for each in row.experiments], commit
-                )
+                runs = [outcome.finished[each.name] for each in row.experiments]
+                lines[row.name] = line_of(row, runs, commit, _against(row, rows, runs, runner))
             _write(place, rows, lines)
     _write(place, rows, lines)
     say("published", f"the table is in {shown(place.markdown)}")
     return 1 if failed else 0
+
+
+def _against(row: Row, rows: list[Row], runs: list[Run], runner: Runner) -> str:
+    """What the test says of a row and the one that it names; '' where that has not run."""
+    for other in (each for each in rows if each.name == row.against):
+        found = [runner.finished(each) for each in other.experiments]
+        return compared(runs, other.name, [run for run in found if run])
+    return ""
 
 
 def _write(place: Place, rows: list[Row], lines: dict[str, dict[str, str]]) -> None:
@@ -79,12 +85,15 @@ def _say_done(row: Row, line: Mapping[str, str]) -> None:
     say("published", f"{row.name}: stands, of commit {line['commit']}{more}")
 
 
-def _cifar10(given: Path | None) -> Path | None:
-    variable = os.environ.get(CIFAR10_VARIABLE)
-    named = given or (Path(variable) if variable else None)
-    if named is not None and not named.exists():
-        raise PipelineError(f"{'--cifar10' if given else CIFAR10_VARIABLE}: {named}: not there")
-    return named
+def _data(given: list[str]) -> dict[str, Path]:
+    """NAME=PATH, several times, as a mapping."""
+    found = {}
+    for each in given:
+        name, equals, path = each.partition("=")
+        if not equals or not Path(path).exists():
+            raise PipelineError(f"--data: {each}: expected NAME=PATH of a folder or archive")
+        found[name] = Path(path)
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="every row for an epoch on tiny digits; the table goes to .state/published-quick",
     )
-    parser.add_argument("--cifar10", type=Path, metavar="PATH", help="CIFAR-10 as class folders")
+    parser.add_argument(
+        "--data", action="append", default=[], metavar="NAME=PATH", help="class folders for NAME"
+    )
     return parser
 
 

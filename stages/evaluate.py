@@ -2,7 +2,8 @@
 
 Reads data/params/evaluate.json, data/model, data/prepared and data/features.
 Writes reports/metrics.json, classes.csv, confusion.csv, predictions.csv, and
-data/explanations (what the report draws of the inside of the network). The
+data/explanations (what the report draws of the inside of the network, and how far
+its answers can be trusted). The
 model is loaded anew from its file and sees raw uint8 pixels.
 """
 
@@ -10,9 +11,11 @@ import numpy as np
 
 from pipeline import backend, tracking
 from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.evaluation.scores import score
 from pipeline.evaluation.tables import write_tables
-from pipeline.networks.predicting import both_columns
+from pipeline.evaluation.trust import summary as trust_summary
+from pipeline.evaluation.trust import trust
 from pipeline.parameters.stages import EvaluateParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.arrays import load_array
@@ -41,12 +44,16 @@ def main() -> None:
     digest = files.sha256(paths.MODEL_FILE)
     ingredients = (parameters.model_dump(), dataset["digest"], digest, backend.environment())
     folder = resume.resume_folder("evaluate", *ingredients)
-    probabilities = both_columns(predict_test(model, images, folder))
+    reference = Reference.load(beside(paths.MODEL_FILE))
+    layer = reference.layer if reference else None
+    probabilities, features = predict_test(model, images, folder, layer)
     scores = score(labels, probabilities)
-    summary = {**scores.summary, "parameters": count_weights(model)}
+    true = labels.argmax(axis=1)
+    trusted = trust(reference, true, probabilities, features)
+    files.write_json(paths.EXPLANATIONS / "trust.json", trusted)
+    summary = {**scores.summary, "parameters": count_weights(model), **trust_summary(trusted)}
     files.write_json(paths.REPORTS / "metrics.json", summary)
     write_tables(scores, dataset["classes"], labels, probabilities)
-    true = labels.argmax(axis=1)
     write_explanations(paths.EXPLANATIONS, model, images, true, probabilities, explained)
     resume.forget(folder)
     say("evaluate", f"{len(images)} test images, accuracy {summary['accuracy']:.4f}")

@@ -2,12 +2,12 @@
 
 Reads data/params/features.json, data/prepared and data/weights. Writes
 data/features/{train,validation,test}_maps.npy, what the head reads, float32
-(n, h, w, channels), and features.json, which says what they are. With
-`fine_tune_from` the test has no maps, for the head alone does not score it,
-and there are {train,validation,test}_below.npy, the maps that the first
-fine-tuned layer reads, as long as they fit their budget. Without a frozen base,
-or with augmentation, features.json says null. A killed run resumes after its
-last recorded batch and ends with the same bytes.
+(n, h, w, channels), or (n, channels) where it is their mean, and features.json,
+which says what they are. With `fine_tune_from` the test has no maps, for the
+head alone does not score it, and there are {train,validation,test}_below.npy,
+the maps that the first fine-tuned layer reads, as long as they fit their
+budget. Without a frozen base, or with augmentation, features.json says null. A
+killed run resumes after its last recorded batch and ends with the same bytes.
 """
 
 from pipeline import tracking

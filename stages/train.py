@@ -1,7 +1,9 @@
 """Train the model on the prepared images.
 
-Reads data/params/train.json, data/prepared, data/weights and data/features.
-Writes data/model/model.keras, which takes raw uint8 pixels, and
+Reads data/params/train.json, data/prepared, data/weights, data/features and
+data/twins/dropped.json (training images that are left out).
+Writes data/model/model.keras, which takes raw uint8 pixels, reference.npz beside
+it (what its answers are measured with, from the validation part), and
 reports/history.csv, a row an epoch, as it goes. A killed run resumes after its
 last finished epoch and ends with the same bytes as one that nobody killed.
 """
@@ -10,22 +12,33 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import backend, tracking
+from pipeline.datasets.dropped import dropped
+from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import beside
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import one_at_a_time
 from pipeline.runtime.stage import run_stage, say
 from pipeline.tracking.training import describe, finish, keep_epoch
 
+NO_VALIDATION = (
+    "calibration: temperature is fitted on a validation part, and there is none; "
+    "set validation_fraction above 0, or calibration to none"
+)
+
 
 def main() -> None:
     parameters = TrainParameters.read()
     dataset = files.read_json(paths.PREPARED / "dataset.json")
+    if parameters.calibration != "none" and not sum(dataset["counts"]["validation"]):
+        raise PipelineError(NO_VALIDATION)
     backend.choose(parameters.backend)
     backend.configure(
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
     )
     environment = backend.environment()
-    folder = resume.resume_folder("train", parameters.model_dump(), dataset, environment)
+    ingredients = (parameters.model_dump(), dataset, environment, dropped())
+    folder = resume.resume_folder("train", *ingredients)
     with one_at_a_time("train", "training", folder):
         _train(parameters, dataset, environment, folder)
 
@@ -36,7 +49,9 @@ def _train(
     environment: dict[str, str],
     folder: Path,
 ) -> None:
+    from pipeline.evaluation.measuring import measure
     from pipeline.networks import saving
+    from pipeline.networks.temperature import with_temperature
     from pipeline.training import checkpoint, fitting, phases
     from pipeline.training.history import write_history
 
@@ -57,6 +72,12 @@ def _train(
     model = phases.build(parameters, dataset)
     fitting.fit(phases.phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)
+    reference = measure(model, phases.kept_maps(parameters), parameters.calibration != "none")
+    if reference:
+        reference.save(beside(paths.MODEL_FILE))
+    if parameters.calibration != "none":
+        assert reference is not None  # there is a validation part: see main
+        model = with_temperature(model, reference.temperature)
     saving.save_model(model, paths.MODEL_FILE)
     finish(record, dataset, progress.seconds)
     resume.forget(folder)

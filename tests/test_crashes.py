@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import Repository
+from tests.repository import FINISHED, Repository
 
 CHANGES = {"epochs": 30, "augmentation": True, "best_weights": True}
 LONGEST = 25.0  # seconds until a kill: into the evaluation, on an idle machine
@@ -43,7 +43,7 @@ def kill_when(repository: Repository, event: Callable[[Path], bool]) -> None:
     """Start `dvc repro` and kill its whole process group as soon as `event` is true of the
     repository's folder."""
     process = started(repository)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 500
     while not event(repository.folder):
         assert process.poll() is None, "it ended before the event"
         assert time.monotonic() < until
@@ -71,11 +71,10 @@ def check(survived: Repository, undisturbed: Repository) -> None:
     assert not list((survived.folder / ".state/resume").iterdir())
 
 
-def test_kills_in_training_and_scoring_leave_the_same_bytes(tmp_path):
-    undisturbed, survived = (Repository(tmp_path / name) for name in ("undisturbed", "survived"))
-    for repository in (undisturbed, survived):
-        repository.set(epochs=4, best_weights=True)
-    undisturbed.dvc("repro")
+def test_kills_in_training_and_scoring_leave_the_same_bytes(tmp_path, shared_folder):
+    undisturbed = Repository.finished(shared_folder, tmp_path / "undisturbed")
+    survived = Repository(tmp_path / "survived")
+    survived.set(**FINISHED)
     kill_when(survived, lambda folder: epochs(folder) == 1)
     kill_when(survived, lambda folder: epochs(folder) == 3)
     kill_when(survived, scoring)

@@ -26,15 +26,25 @@ def ran(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return Repository(tmp_path_factory.mktemp("pipeline") / "repository")
+def repository(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Repository:
+    folder = tmp_path_factory.mktemp("pipeline") / "repository"
+    return Repository.finished(shared_folder, folder)
 
 
-def test_the_first_run_runs_all_and_the_second_nothing(repository):
-    out = repository.dvc("repro")
-    stages = ["params", "download", "weights", "prepare", "features", "train", "evaluate", "report"]
+def test_the_first_run_runs_all_and_the_second_nothing(repository, shared_folder):
+    out = (shared_folder / "finished.txt").read_text(encoding="utf-8")
+    stages = [
+        "params",
+        "download",
+        "weights",
+        "prepare",
+        "features",
+        "twins",
+        "train",
+        "evaluate",
+        "report",
+    ]
     assert sorted(ran(out)) == sorted(stages)
-    repository.commit()
     out = repository.dvc("repro")
     assert "Data and pipelines are up to date." in out
     assert ran(out) == []
@@ -54,13 +64,6 @@ def test_the_report_and_the_record_are_there(repository):
     assert (artifacts / "report.html").exists()
 
 
-def test_forced_again_the_bytes_are_the_same_and_the_run_is_another(repository):
-    before = repository.bytes()
-    repository.dvc("repro", "--force")
-    assert repository.bytes() == before
-    assert repository.runs().status.tolist() == ["FINISHED", "FINISHED"]
-
-
 def test_a_mistyped_key_is_an_error_when_nothing_else_would_run(repository):
     path = repository.folder / "params.yaml"
     good = path.read_text()
@@ -77,7 +80,7 @@ def test_a_mistyped_key_is_an_error_when_nothing_else_would_run(repository):
 def test_a_change_of_the_report_alone_trains_nothing_and_adds_to_its_run(repository):
     out = repository.dvc("exp", "run", "-S", "explain_image=3")
     assert ran(out) == ["params", "evaluate", "report"]
-    assert len(repository.runs()) == 2
+    assert len(repository.runs()) == 1
 
 
 def test_an_experiment_in_a_temporary_folder_is_recorded_here(repository):
@@ -121,7 +124,7 @@ def test_a_killed_dvc_needs_no_repair(repository):
         ["dvc", "repro"], cwd=repository.folder, env=repository.environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 500
     while time.monotonic() < deadline:
         if history.exists() and len(history.read_text().splitlines()) >= 4:
             break
@@ -144,7 +147,7 @@ def test_ones_own_images_and_a_change_of_one(repository, tmp_path):
             picture = Image.new("RGB", (20, 16), (shade + number, shade, shade))
             picture.save(photos / name / f"{number}.png")
     repository.git("checkout", "-q", ".")
-    repository.set(dataset=str(photos), image_size=8)
+    repository.set(dataset=str(photos), image_size=[8, 12], resize="crop")
     repository.dvc("repro")
     metrics = json.loads((repository.folder / "reports/metrics.json").read_text())
     assert metrics["images"] == 8

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import registry
+from pipeline.networks import registry
 from pipeline.pretrained import imagenet
-from pipeline.pretrained.base import digest
+from pipeline.pretrained.arrays import digest, layout
 from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime.arrays import load_array
-from pipeline.runtime.downloader import has_md5
+from pipeline.runtime.downloader import has_digest
 from pipeline.runtime.paths import PARTS, RAW
 from tests.pipeline.datasets.outs import arrays, described, expected, raw, split_table
 from tests.pipeline.datasets.pictures import download, prepare, write_folder, write_tar
@@ -137,19 +137,29 @@ def test_mnist_by_its_contents(
 def test_a_copy_of_keras_vgg16_holds_the_arrays_that_imagenet_means(shared_data: Path) -> None:
     """In Keras' layout, but another file than the one whose MD5 stands in Keras' source."""
     copy = shared_data / "vgg16_imagenet_notop.h5"
-    assert not has_md5(copy, imagenet.descriptor().keras_md5)
-    assert digest(read_file(copy)) == imagenet.descriptor().sha256
+    wanted = registry.find("vgg16").base.imagenet
+    assert not has_digest(copy, wanted.keras_file.digest)
+    assert digest(read_file(copy, layout("vgg16"))) == wanted.sha256
+
+
+@pytest.mark.slow
+def test_a_copy_of_googles_mobilenet_holds_the_arrays_that_imagenet_means(
+    shared_data: Path,
+) -> None:
+    copy = shared_data / "mobilenet_imagenet_notop.weights.h5"
+    wanted = registry.find("mobilenet").base.imagenet
+    assert digest(read_file(copy, layout("mobilenet"))) == wanted.sha256
 
 
 @pytest.mark.slow
 def test_keras_own_vgg16_holds_the_arrays_that_imagenet_means() -> None:
     """The reference itself, where Keras has fetched it."""
-    wanted = imagenet.descriptor()
-    path = imagenet.keras_cache() / wanted.keras_file
+    wanted = registry.find("vgg16").base.imagenet
+    path = imagenet.keras_cache() / wanted.keras_file.name
     if not path.is_file():
-        pytest.skip(f"needs Keras' own {wanted.keras_file} in Keras' cache")
-    assert has_md5(path, wanted.keras_md5)
-    assert digest(read_file(path)) == wanted.sha256
+        pytest.skip(f"needs Keras' own {path.name} in Keras' cache")
+    assert has_digest(path, wanted.keras_file.digest)
+    assert digest(read_file(path, layout("vgg16"))) == wanted.sha256
 
 
 @pytest.mark.slow

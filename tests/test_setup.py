@@ -165,7 +165,7 @@ def start(folder: Path, *names: str, **variables: str) -> subprocess.Popen[str]:
 
 def setup(folder: Path, *names: str, **variables: str) -> subprocess.CompletedProcess[str]:
     process = start(folder, *names, **variables)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=500)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -28,12 +28,9 @@ CHOSEN = ("tiny_cnn", "digits")  # what tests.repository.TINY runs
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def ran(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Repository:
     """A repository in which the pipeline has run once."""
-    repository = Repository(tmp_path_factory.mktemp("ran"))
-    repository.dvc("repro")
-    repository.commit()
-    return repository
+    return Repository.finished(shared_folder, tmp_path_factory.mktemp("ran") / "repository")
 
 
 @pytest.fixture

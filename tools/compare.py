@@ -17,7 +17,7 @@ from tools.comparison import page
 from tools.comparison.chance import SIGNIFICANT, compare, incomparable
 from tools.comparison.together import differing
 from tools.runs import together
-from tools.runs.run import Run
+from tools.runs.run import Run, folds_of
 from tools.runs.spread import spread
 
 PAGE = paths.REPORTS / "experiments.html"
@@ -55,8 +55,13 @@ def sentences(first: Run, second: Run, runs: Sequence[Run]) -> list[str]:
     ]
     for run, letter in ((first, "A"), (second, "B")):
         values = [one.metrics["test_accuracy"] for one in together.same_setting(run, runs)]
-        seeds = f"test accuracy over seeds {spread(values)}" if values else "no score"
-        lines.append(f"  {letter} {run.name}: {seeds}")
+        folds = folds_of(run)
+        around = spread(values, folds) if values else None
+        over = "seeds and folds" if folds else "seeds"
+        words = f"test accuracy over {over} {around}" if around else "no score"
+        if around and around.interval:
+            words += f", 95% interval {around.interval_words()}"
+        lines.append(f"  {letter} {run.name}: {words}")
     if reason := incomparable(first, second):
         return [*lines, f"  no test of the difference: {reason}"]
     found = compare(first, second)

@@ -3,101 +3,96 @@
     python -m tools.predict photo.jpg more/ 'days/*.png'
     python -m tools.predict --run NAME --top 5 --json photo.jpg
     python -m tools.predict --best photo.jpg
+    python -m tools.predict --csv answers.csv photos/
+    python -m tools.predict --sort-into sorted --unsure 0.6 photos/
+    python -m tools.predict --coverage 0.95 photo.jpg
 
 One line an image, in the order given: the file, its class, the probability.
+With --coverage all classes that it takes to hold the right one in 95% of cases.
+An image that is unlike the training images is called so: it may be nothing that
+the model knows.
 Images are read as those of the training were. One that cannot be read costs a
 line on standard error and, at the end, exit status 1; the others are named.
+Where `tools.export` has made an ONNX file of the model, that answers, which
+starts in a fraction of the time.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
-from pipeline import backend
 from pipeline.datasets.decode import UnreadableError
-from pipeline.datasets.names import shown
-from pipeline.datasets.pool import processors
-from pipeline.datasets.resizing import Resize
+from pipeline.datasets.names import counted, shown
 from pipeline.errors import PipelineError
-from pipeline.networks.predicting import both_columns, predict
+from pipeline.evaluation import coverage
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.runtime.stage import program_parser, run_program
-from tools.serving import answers, images, registry, trained
+from tools.predicting import outcome
+from tools.predicting.engines import engine
+from tools.predicting.reading import predictions
+from tools.serving import answers, images
+from tools.serving.asked import set_size
+from tools.serving.model import Trained, workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 1 if an image could not be read."""
     given = _parser().parse_args(arguments)
+    if (given.unsure is not None or given.link) and not given.sort_into:
+        raise PipelineError("--unsure and --link: they say how to sort; name --sort-into FOLDER")
     paths = images.find(given.images)
-    with _model(given) as found:
-        backend.configure(0, processors(), deterministic=True, dtype="float32")
-        from pipeline.networks.saving import load_model
-
-        model = load_model(found.file)
-        outputs = model.output_shape[-1]
-        if outputs != (1 if len(found.classes) == 2 else len(found.classes)):
-            raise PipelineError(
-                f"{found.title}: {outputs} outputs for {len(found.classes)} class names; "
-                "run `dvc repro`, which brings both in step"
+    with _model(given) as found, ExitStack() as stack:
+        keep: list[outcome.Keep] = []
+        sorter = None
+        if given.sort_into:
+            sorter = outcome.Sorter(
+                given.sort_into, found.classes, paths, link=given.link, unsure=given.unsure
             )
-        status = 0
-        for path, row in predictions(model, paths, found.resize):
-            if isinstance(row, UnreadableError):
-                print(f"predict: {shown(str(path))}: {row}", file=sys.stderr)
+            keep.append(sorter.keep)
+        if given.csv:
+            keep.append(stack.enter_context(outcome.table(given.csv, found.classes)))
+        reference = Reference.load(beside(found.file))
+        limit = None if given.coverage is None else _limit(given.coverage, reference, found.title)
+        named, status = 0, 0
+        for path, answer in predictions(engine(found, reference), paths, found.resize):
+            if isinstance(answer, UnreadableError):
+                print(f"predict: {shown(str(path))}: {answer}", file=sys.stderr)
                 status = 1
-            else:
-                print(_line(path, answers.top(row, found.classes, given.top), given.json))
+                continue
+            named += 1
+            for one in keep:
+                one(path, answer.row)
+            if not keep:
+                count = given.top if limit is None else set_size(answer.row, limit)
+                top = answers.top(answer.row, found.classes, count)
+                print(outcome.line(path, top, answer.unlike, given.json))
+    if given.csv:
+        print(f"predict: {counted(named, 'image')} in {shown(str(given.csv))}")
+    if sorter:
+        print(f"predict: {sorter.in_words()}")
     return status
 
 
-def predictions(
-    model: Any, paths: Sequence[Path], resize: Resize
-) -> Iterator[tuple[Path, np.ndarray | UnreadableError]]:
-    """Each image with its probabilities, float32 (classes,), or why it cannot be read.
+def _model(given: argparse.Namespace) -> AbstractContextManager[Trained]:
+    if not (given.run or given.best or given.dataset):
+        return workspace()
+    from tools.serving import registry, trained  # what opens MLflow's store takes time to import
 
-    No more than a chunk of images is in memory.
-    """
-    shape = answers.input_shape(model)
-    step = images.chunks(shape)
-    quiet = True if len(paths) <= step else None
-    with tqdm(total=len(paths), desc="predict", unit=" images", disable=quiet) as bar:
-        for start in range(0, len(paths), step):
-            part = paths[start : start + step]
-            read = [_read(path, shape, resize) for path in part]
-            good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(both_columns(predict(model, np.stack(good))) if good else ())
-            for path, one in zip(part, read, strict=True):
-                yield path, one if isinstance(one, UnreadableError) else next(rows)
-            bar.update(len(part))
-
-
-def _read(path: Path, shape: tuple[int, int, int], resize: Resize) -> np.ndarray | UnreadableError:
-    try:
-        return images.read(path, shape, resize)
-    except UnreadableError as error:
-        return error
-
-
-def _model(given: argparse.Namespace) -> AbstractContextManager[trained.Trained]:
     if given.run:
         return trained.of_run(given.run)
-    if given.best or given.dataset:
-        name = given.dataset or registry.registered_dataset(trained.open_store())
-        return trained.of_registry(name, registry.ALIAS)
-    return trained.workspace()
+    name = given.dataset or registry.registered_dataset(trained.open_store())
+    return trained.of_registry(name, registry.ALIAS)
 
 
-def _line(path: Path, top: list[dict[str, Any]], as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"image": str(path), **top[0], "top": top}, ensure_ascii=False)
-    classes = ", ".join(f"{one['class']} {one['probability']:.4f}" for one in top)
-    return f"{shown(str(path))}: {classes}"
+def _limit(share: float, reference: Reference | None, title: str) -> float:
+    if reference is None:
+        raise PipelineError(
+            f"--coverage: {title} had no validation part, which the promise is made on; "
+            "set validation_fraction above 0 and run `dvc repro`"
+        )
+    return coverage.threshold(reference.scores, share)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,13 +103,37 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--best", action="store_true", help="the best registered model")
     parser.add_argument("--dataset", help="with --best: of this data set, not the workspace's")
     parser.add_argument("--top", type=_positive, default=1, help="this many classes an image")
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="all classes that it takes to hold the right one in this share of cases, 0.95 say",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="a row an image into this file")
+    parser.add_argument(
+        "--sort-into", type=Path, metavar="FOLDER", help="copy the images into a folder a class"
+    )
+    parser.add_argument("--link", action="store_true", help="with --sort-into: links, not copies")
+    parser.add_argument(
+        "--unsure",
+        type=_share,
+        metavar="SHARE",
+        help="with --sort-into: put those of a lower probability aside",
+    )
     return parser
 
 
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
+        raise ValueError
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
         raise ValueError
     return number
 

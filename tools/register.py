@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pipeline import backend
 from pipeline.runtime.stage import program_parser, run_program, say
+from tools.exporting import card
 from tools.runs.together import find
 from tools.serving import registry, trained
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{chosen.run.name} {word} {version.name} version {version.version}, "
         f"alias {registry.ALIAS}: {chosen.reason}",
     )
+    card.record_of(chosen.run)  # beside the run's other files
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 What `make bench` measures the stage `features` against. Reads
 data/prepared/{train,validation,test}_images.npy into memory and
-data/weights/vgg16.npz; writes nothing.
+data/weights/weights.npz; writes nothing.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 PREPARED = Path("data/prepared")
-WEIGHTS = Path("data/weights/vgg16.npz")
+WEIGHTS = Path("data/weights/weights.npz")
 
 
 def main() -> None:

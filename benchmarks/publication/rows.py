@@ -1,9 +1,8 @@
 """The published rows: what others have measured, and how to run it again."""
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from tools.experiments.experiment import Base, Experiment
@@ -11,8 +10,6 @@ from tools.experiments.fields import check_known
 from tools.experiments.file import Entry, Expected, ExperimentFile, read_file
 
 PREFIX = "published-"  # of the experiments' names
-CIFAR10 = "cifar10"
-CIFAR10_VARIABLE = "IMAGE_PIPELINE_CIFAR10"
 # The quick form: the row's network, dropouts and batches, an epoch on tiny digits.
 QUICK = {"dataset": "digits", "image_size": 16, "epochs": 1}
 
@@ -25,6 +22,7 @@ class Row:
     data: str
     overrides: dict[str, Any]
     expected: Expected
+    against: str
     open: str
     tuning_log: bool
     experiments: tuple[Experiment, ...]
@@ -43,21 +41,15 @@ class Row:
     @property
     def command(self) -> str:
         """What one types for it; the same text is the same run."""
-        dataset = self.overrides.get("dataset")
-        parts = ["dvc exp run", f"-n {PREFIX}{self.name}"]
-        for key, value in self.overrides.items():
-            if key == "dataset" and str(dataset).startswith("/"):
-                parts.append(f'-S dataset="${CIFAR10_VARIABLE}"')
-            else:
-                parts.append(_option(key, value))
-        return " ".join(parts)
+        options = [_option(key, value) for key, value in self.overrides.items()]
+        return " ".join(["dvc exp run", f"-n {PREFIX}{self.name}", *options])
 
 
-def read_rows(path: Path, base: Base, cifar10: Path | None, quick: bool) -> list[Row]:
-    """The rows, their experiments checked, with the data that this machine has.
+def read_rows(path: Path, base: Base, data: Mapping[str, Path], quick: bool) -> list[Row]:
+    """The rows, their experiments checked.
 
     Args:
-        cifar10: an archive or folder in place of CIFAR-10's own files.
+        data: folders or archives that stand in for data sets, by their names.
         quick: every row with a tiny budget, none of them open.
 
     Raises:
@@ -65,8 +57,12 @@ def read_rows(path: Path, base: Base, cifar10: Path | None, quick: bool) -> list
     """
     file = read_file(path)
     if quick:
-        file = file.model_copy(update={"seeds": None})
-    return [_row(str(path), base, file, entry, cifar10, quick) for entry in file.entries]
+        file = file.model_copy(update={"seeds": None, "folds": None})
+    known = {str({**file.defaults, **entry.overrides}.get("dataset")) for entry in file.entries}
+    check_known("--data", list(data), known, "data set")
+    rows = [_row(str(path), base, file, entry, data, quick) for entry in file.entries]
+    check_known(f"{path}: against", [r.against for r in rows if r.against], _names(rows), "row")
+    return rows
 
 
 def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
@@ -75,42 +71,43 @@ def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
     Raises:
         PipelineError: there is no row of such a name.
     """
-    check_known("--only", only, [row.name for row in rows], "row")
+    check_known("--only", only, _names(rows), "row")
     return [row for row in rows if (row.name in only if only else not row.open)]
 
 
+def _names(rows: Sequence[Row]) -> list[str]:
+    return [row.name for row in rows]
+
+
 def _row(
-    where: str, base: Base, file: ExperimentFile, entry: Entry, cifar10: Path | None, quick: bool
+    where: str,
+    base: Base,
+    file: ExperimentFile,
+    entry: Entry,
+    data: Mapping[str, Path],
+    quick: bool,
 ) -> Row:
-    overrides, expected, data = {**file.defaults, **entry.overrides}, entry.expected, entry.data
+    overrides, expected, about = {**file.defaults, **entry.overrides}, entry.expected, entry.data
+    is_open, asked = entry.open, dict(overrides)
     if quick:
-        overrides = {**overrides, **QUICK}
-        entry = entry.model_copy(update={"seeds": None})
-        data, expected = "digits, 16×16", expected.model_copy(update={"note": ""})
-    elif overrides.get("dataset") == CIFAR10 and cifar10:
-        overrides = {**overrides, "dataset": str(cifar10.absolute())}
-        data += f", {_kind(cifar10)}"
+        overrides = asked = {**overrides, **QUICK}
+        entry = entry.model_copy(update={"seeds": None, "folds": None})
+        about, expected, is_open = "digits, 16×16", expected.model_copy(update={"note": ""}), ""
+    elif here := data.get(str(overrides.get("dataset"))):
+        # What one types names no path of this machine.
+        asked["dataset"] = f'"${str(overrides["dataset"]).upper()}"'
+        overrides, is_open = {**overrides, "dataset": str(here.absolute())}, ""
     entry = entry.model_copy(update={"overrides": overrides})
     return Row(
         name=entry.name,
-        data=data,
-        overrides=overrides,
+        data=about,
+        overrides=asked,
         expected=expected,
-        open="" if quick else entry.open,
+        against=entry.against,
+        open=is_open,
         tuning_log=entry.tuning_log,
         experiments=tuple(file.expanded(where, base, [entry], PREFIX)),
     )
-
-
-def _kind(archive: Path) -> str:
-    """'JPEG copies' where the archive holds such, for they are not the original pixels."""
-    try:
-        with zipfile.ZipFile(archive) as found:
-            names = [PurePosixPath(name) for name in found.namelist() if not name.endswith("/")]
-    except (OSError, zipfile.BadZipFile):
-        return f"copies in {archive.name}"
-    is_jpeg = any(name.suffix.lower() in (".jpg", ".jpeg") for name in names)
-    return "JPEG copies" if is_jpeg else f"copies in {archive.name}"
 
 
 def _option(key: str, value: Any) -> str:

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.publication.rows import Row
+from pipeline.figures.headline import wilson_interval
 from pipeline.runtime import files, machine
+from tools.comparison.chance import compare
 from tools.experiments.experiment import resolved_parameters
 from tools.experiments.table import spread_of
 from tools.runs.run import Run
@@ -32,6 +34,9 @@ COLUMNS = (
     "published",
     "accuracy",
     "spread",
+    "difference",
+    "low",
+    "high",
     "seconds",
     "train_accuracy",
     "date",
@@ -80,8 +85,8 @@ def read_done(place: Place, rows: Sequence[Row]) -> dict[str, dict[str, str]]:
     }
 
 
-def line_of(row: Row, runs: Sequence[Run], commit: str) -> dict[str, str]:
-    """The line of a row whose experiments have all finished."""
+def line_of(row: Row, runs: Sequence[Run], commit: str, against: str = "") -> dict[str, str]:
+    """The line of a row whose experiments have all finished; `against` is one of its notes."""
     accuracy, seconds = spread_of(runs, "test_accuracy"), spread_of(runs, "train_seconds")
     trained = [run.results.history["accuracy"][-1] for run in runs if run.results.history]
     notes = [row.expected.note] if row.expected.note else []
@@ -90,11 +95,15 @@ def line_of(row: Row, runs: Sequence[Run], commit: str) -> dict[str, str]:
         published = ", ".join(map(str, row.expected.diagonal))
         here = ", ".join(map(str, confusion.diagonal()))
         notes.append(f"the confusion matrix's diagonal: published {published}; here {here}")
+    if against:
+        notes.append(against)
     parameters = row.experiments[0].parameters
     return {
+        **dict.fromkeys(COLUMNS, ""),
         **_known(row),
         "accuracy": f"{accuracy.mean:.4f}",
         "spread": "" if accuracy.deviation is None else f"{accuracy.deviation:.4f}",
+        **_difference(row.expected.accuracy, accuracy.mean, runs[0]),
         "seconds": "" if math.isnan(seconds.mean) else f"{seconds.mean:.1f}",
         "train_accuracy": f"{spread(trained).mean:.4f}" if trained else "",
         "date": datetime.now(UTC).date().isoformat(),
@@ -105,6 +114,34 @@ def line_of(row: Row, runs: Sequence[Run], commit: str) -> dict[str, str]:
         "code": runs[0].code[:16],
         "note": "; ".join(notes),
     }
+
+
+def _difference(published: float | None, here: float, run: Run) -> dict[str, str]:
+    """Here less published, in points, with the 95% interval of two shares of so many test images
+    (Newcombe, Statistics in Medicine 17:873, 1998, method 10)."""
+    outcome = run.results.outcome
+    if published is None or outcome is None:
+        return {}
+    images = len(outcome.right)
+    low, high = wilson_interval(round(here * images), images)
+    least, most = wilson_interval(round(published * images), images)
+    below = math.hypot(here - low, most - published)
+    above = math.hypot(high - here, published - least)
+    difference = here - published
+    points = (difference, difference - below, difference + above)
+    return dict(
+        zip(("difference", "low", "high"), (f"{100 * p:+.2f}" for p in points), strict=True)
+    )
+
+
+def compared(runs: Sequence[Run], name: str, others: Sequence[Run]) -> str:
+    """What McNemar's test says of a row and the one of that name, seed by seed; '' of none."""
+    said = []
+    for run, other in zip(runs, others, strict=False):
+        found = compare(run, other)
+        alone = f"{found.only_first} images right here alone, {found.only_second} there"
+        said.append(f"{alone} (p = {found.p:.2g})")
+    return f"against {name}, by McNemar's test, seed by seed: {', '.join(said)}" if said else ""
 
 
 def open_line(row: Row, reason: str) -> dict[str, str]:
@@ -137,7 +174,8 @@ def write_table(place: Place, rows: Sequence[Row], lines: Mapping[str, Mapping[s
 
 def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
     head = ("source", "data", "network", "dropout", "epochs", "batch", "published", "here")
-    table = [(*head, "seconds", "training images"), ("---",) * (len(head) + 2)]
+    more = ("difference in points (95%)", "seconds", "training images")
+    table = [(*head, *more), ("---",) * (len(head) + len(more))]
     for line in lines:
         here = line["accuracy"] or "open"
         if line["spread"]:
@@ -151,6 +189,7 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
                 *settings,
                 line["published"],
                 here,
+                "{difference} ({low} to {high})".format(**line) if line["difference"] else "–",
                 line["seconds"] or "–",
                 line["train_accuracy"] or "–",
             )
@@ -159,10 +198,10 @@ def _markdown(place: Place, lines: Sequence[Mapping[str, str]]) -> str:
         "# The published rows, run again",
         "",
         "Written by `make published`; not by hand. 'Here' is the accuracy on the test images after",
-        "the last epoch; ± is one standard deviation over the training seeds. Seconds are the",
-        "training's, whatever else the machine did meanwhile. 'Training images' is the last",
-        "epoch's accuracy on those, with dropout. The figures were published for the original",
-        "files; where the data are JPEG copies, compare rows with each other.",
+        "the last epoch; ± is one standard deviation over the training seeds. The difference is",
+        "ours less the published, with the interval that the number of test images leaves.",
+        "Seconds are the training's, whatever else the machine did meanwhile. 'Training images' is",
+        "the last epoch's accuracy on those, with dropout.",
         "",
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table),
         "",

@@ -63,12 +63,13 @@ def decode(data: bytes, shape: Shape, resize: Resize) -> tuple[Pixels, tuple[int
     except (UnreadableError, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        empty = "an empty file" if not data else "not an image of a known format"
-        raise UnreadableError(empty) from None
+        begun = "damaged: HEIC that is not whole" if heic.is_heic(data) else None
+        unknown = "not an image of a known format" if data else "an empty file"
+        raise UnreadableError(begun or unknown) from None
     except Image.DecompressionBombError:
         raise UnreadableError("over 100 megapixels") from None
     except Exception as error:  # each of Pillow's plugins raises others on damaged files
-        raise UnreadableError(f"damaged: {error}") from None
+        raise UnreadableError(f"damaged: {' '.join(str(error).split())}") from None
 
 
 def _read(image: Image.Image, shape: Shape, resize: Resize) -> tuple[Pixels, tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.datasets.contents import contents, sha256, without_packing
 from pipeline.datasets.registry import Descriptor, SourceFile
 from pipeline.errors import PipelineError
-from pipeline.runtime.downloader import cache_folder, download, has_md5, mirrored, timeout
+from pipeline.runtime.downloader import cache_folder, download, has_digest, mirrored, timeout
 
 Say = Callable[[str], None]
 
@@ -72,7 +72,7 @@ def _first(
 
 def _why_not(path: Path, descriptor: Descriptor, file: SourceFile) -> str | None:
     """None for the file itself, '' for what has nothing to do with it."""
-    if path.is_file() and has_md5(path, file.md5):
+    if path.is_file() and has_digest(path, file.md5):
         return None
     has_its_name = path.name == file.name
     if None in file.contents.values():

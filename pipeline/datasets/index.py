@@ -34,6 +34,11 @@ class Index:
     sha256: npt.NDArray[np.bytes_] | None = None
 
 
+def name_of(index: Index, row: int) -> str:
+    """What a person's list calls an image: its file name, its number in a named data set."""
+    return index.names[row] if index.names else str(row)
+
+
 def read(folder: Path, raw: RawDataset, size: Size, channels: int | None, resize: Resize) -> Index:
     """Read data/raw. `size` (pixels) and `channels`: None keeps a named set's own."""
     if raw.image_shape is None:

@@ -31,18 +31,6 @@ class Task(Protocol):
         """Their pixels, uint8 (n, H, W, C), and sizes."""
 
 
-class PixelSource(Protocol):
-    """The images of data/raw, in the shape (H, W, C)."""
-
-    shape: tuple[int, int, int]
-
-    def tasks(self, rows: Indices) -> Iterator[Task]:
-        """The rows, in their order, cut into tasks."""
-
-    def is_long(self, rows: Indices) -> bool:
-        """Whether the work is worth several processes."""
-
-
 @dataclass(frozen=True)
 class ArrayTask:
     path: Path

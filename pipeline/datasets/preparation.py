@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.datasets import audit, heic
+from pipeline.datasets import audit, fixes, groups, heic
 from pipeline.datasets import index as indices
 from pipeline.datasets.index import Index
 from pipeline.datasets.labels import one_hot
@@ -35,15 +35,20 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         folder: of the running stage; after a kill the next run resumes in it.
 
     Raises:
-        PipelineError: too few images in a class, or unreadable ones.
+        PipelineError: too few images in a class, unreadable ones, or a list
+            of groups or fixes that does not fit the data.
     """
     resize = Resize(parameters.resize)
     index = indices.read(paths.RAW, raw, parameters.image_size, parameters.channels, resize)
     heic.check(index.names or ())
-    wish = Wish(parameters.validation_fraction, parameters.test_fraction, parameters.split_seed)
+    if raw.image_shape and raw.image_shape[2] < index.pixels.shape[2]:
+        report("grey images get three equal channels")
+    together = groups.read(parameters, index)
+    fixed = fixes.read(parameters.label_fixes, index, raw.classes)
     out, unreadable_file = folder / "out", folder / "unreadable.json"
     unreadable = files.read_json(unreadable_file) if unreadable_file.exists() else []
-    parts = _split(index, wish, raw, unreadable)
+    whole = _split(index, parameters, raw, unreadable, together)
+    told, parts = fixed.apply(index, whole, raw.classes) if fixed else (index, whole)
     each = int(np.prod(index.pixels.shape)) + 4 * len(raw.classes)
     estimate.check_disk(folder, len(index.labels) * each, "or choose a smaller image_size")
     if resize.method != "stretch":
@@ -56,27 +61,44 @@ def prepare(parameters: PrepareParameters, raw: RawDataset, folder: Path, report
         unreadable = found.tolist()
         files.fresh_folder(out)
         files.write_json(unreadable_file, unreadable)
-        parts = _split(index, wish, raw, unreadable)
+        whole = _split(index, parameters, raw, unreadable, together)
+        told, parts = fixed.apply(index, whole, raw.classes) if fixed else (index, whole)
         sizes = _write_images(index, parts, folder, report)
     counts = {
-        part: np.bincount(index.labels[parts[part]], minlength=len(raw.classes)).tolist()
+        part: np.bincount(told.labels[parts[part]], minlength=len(raw.classes)).tolist()
         for part in paths.PARTS
     }
-    _write_labels(index, parts, len(raw.classes), out)
-    _write_split(index, parts, raw.classes, out / "split.csv")
+    _write_labels(told, parts, len(raw.classes), out)
+    _write_split(told, parts, raw.classes, out / "split.csv")
     if raw.kind == "files":
-        groups = audit.duplicates(index, parts)
-        _warn_of_leaks(groups, report)
+        twins = audit.duplicates(index, parts)
+        _warn_of_leaks(twins, report)
         reasons = _reasons(index, unreadable)
+        np.save(out / "test_sizes.npy", sizes["test"])  # width and height as they came
         of_all = np.concatenate([sizes[part] for part in paths.PARTS])
-        files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, groups))
+        files.write_json(out / "audit.json", audit.audit(raw, counts, of_all, reasons, twins))
     skipped = [_name(index, row) for row in unreadable]
     described = _describe(raw, index, counts, parameters.normalization, skipped, out)
+    if together:
+        described["groups"] = together.describe(parts)
+        groups.write(together, index, parts, out / "groups.csv")
+        groups.warn(together, parts, report)
+    if fixed:
+        changes = fixed.changes(index, whole, raw.classes)
+        fixes.write(changes, out / "fixes.csv")
+        described["label_fixes"] = fixes.describe(fixed.file, changes)
+        fixes.tell(described["label_fixes"], report)
     files.write_json(out / "dataset.json", described)
     report(", ".join(f"{sum(counts[part]):,} {part}" for part in paths.PARTS) + " images")
 
 
-def _split(index: Index, wish: Wish, raw: RawDataset, unreadable: list[int]) -> Parts:
+def _split(
+    index: Index,
+    parameters: PrepareParameters,
+    raw: RawDataset,
+    unreadable: list[int],
+    together: groups.Groups | None,
+) -> Parts:
     """The rows of each part, without the unreadable ones."""
     readable = np.ones(len(index.labels), bool)
     readable[unreadable] = False
@@ -84,7 +106,15 @@ def _split(index: Index, wish: Wish, raw: RawDataset, unreadable: list[int]) -> 
     # The split knows nothing of rows that are not there: number the others anew.
     number = np.cumsum(readable) - 1
     published = {part: number[chosen[readable[chosen]]] for part, chosen in index.published.items()}
-    parts = split(index.labels[rows], published, wish, raw.classes)
+    wish = Wish(
+        parameters.validation_fraction,
+        parameters.test_fraction,
+        parameters.split_seed,
+        parameters.folds,
+        parameters.fold,
+    )
+    of_group = together.of[rows] if together else None
+    parts = split(index.labels[rows], published, wish, raw.classes, of_group)
     return {part: rows[chosen] for part, chosen in parts.items()}
 
 

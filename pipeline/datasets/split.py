@@ -8,6 +8,7 @@ from math import floor
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.datasets import folds
 from pipeline.datasets.names import counted, listed, shown
 from pipeline.errors import PipelineError
 from pipeline.runtime.paths import PARTS
@@ -22,6 +23,8 @@ class Wish:
     validation_fraction: float
     test_fraction: float
     seed: int
+    folds: int | None = None
+    fold: int = 0
 
 
 def split(
@@ -29,6 +32,7 @@ def split(
     published: dict[str, Indices],
     wish: Wish,
     classes: Sequence[str],
+    groups: Indices | None = None,
 ) -> dict[str, Indices]:
     """The rows of each part, by its name (train, validation, test).
 
@@ -38,6 +42,11 @@ def split(
     test part first, `test_fraction` of it, then `validation_fraction` of what
     is left (0 is none). A class has its share in each part to within one image,
     and at least one. Train and own parts are shuffled.
+
+    With `folds` the validation part is one fold of all that is not for the
+    test, a published validation part too; the test part is as without. With
+    `groups`, the number of each row's group, int64 (N,), no own part tears one,
+    and the shares are as near as that allows.
 
     scikit-learn's train_test_split gives the same sizes, but wants each part
     to have as many images as there are classes, may leave a class out of a
@@ -51,19 +60,30 @@ def split(
     if "train" in published:
         given = np.zeros(len(labels), bool)
         given[published["train"]] = True
+        if wish.folds and "validation" in published:
+            given[published["validation"]] = True
         order = order[given[order]]
     own: list[tuple[str, Fraction]] = []
     if "test" not in published:
         own.append(("test", Fraction(str(wish.test_fraction))))
-    if "validation" not in published and wish.validation_fraction > 0:
+    if "validation" not in published and wish.validation_fraction > 0 and not wish.folds:
         own.append(("validation", Fraction(str(wish.validation_fraction))))
     parts = {part: published.get(part, np.zeros(0, "int64")) for part in PARTS}
     for number, (part, fraction) in enumerate(own):
-        counts = np.bincount(labels[order], minlength=len(classes))
-        wanted = allocate(counts, fraction, reserve=len(own) - number)
-        _check(counts, wanted, fraction, part, [name for name, _ in own], classes)
-        taken = _rank(labels[order]) < wanted[labels[order]]
+        if groups is None:
+            counts = np.bincount(labels[order], minlength=len(classes))
+            wanted = allocate(counts, fraction, reserve=len(own) - number)
+            _check(counts, wanted, fraction, part, [name for name, _ in own], classes)
+            taken = _rank(labels[order]) < wanted[labels[order]]
+        else:
+            shares = (fraction, 1 - fraction)
+            taken = folds.share(labels[order], groups[order], shares) == 0
+            _check_groups(labels[order[taken]], part, classes)
         parts[part], order = order[taken], order[~taken]
+    if wish.folds:
+        of_group = None if groups is None else groups[order]
+        chosen = folds.assign(labels[order], of_group, wish.folds, classes) == wish.fold
+        parts["validation"], order = order[chosen], order[~chosen]
     parts["train"] = order
     empty = np.flatnonzero(np.bincount(labels[order], minlength=len(classes)) == 0)
     if empty.size:
@@ -104,6 +124,15 @@ def _check(
                 f"{listed(['train', *own])}, too few for {part}_fraction {float(fraction):g}; "
                 "add images, remove the class or choose another fraction"
             )
+
+
+def _check_groups(labels: Indices, part: str, classes: Sequence[str]) -> None:
+    missing = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
+    if missing.size:
+        raise PipelineError(
+            f"dataset: class {shown(classes[missing[0]])} has too few groups of images to have one "
+            f"in the {part} part; add images, or group them more finely"
+        )
 
 
 def _rank(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

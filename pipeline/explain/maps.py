@@ -23,12 +23,17 @@ def map_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
     """The convolution and pooling layers, in order: the name, and the layer whose output counts.
 
     A convolution counts with the normalisation and the activation that follow it as
-    layers of their own, and with the pooling that is named after it (`conv_1_pool`).
+    layers of their own, and with the pooling that is named after it (`conv_1_pool`). The
+    single numbers a channel by which a branch weighs the maps beside it (squeeze and excite)
+    are no maps.
     """
     found: list[tuple[str, keras.layers.Layer]] = []
     counted: set[str] = set()
+    divided = set(graph.cuts(model))
     for layer in model.layers:
         if layer.name in counted or not (_is_convolution(layer) or _is_pooling(layer)):
+            continue
+        if tuple(layer.output.shape[1:3]) == (1, 1) and layer.name not in divided:
             continue
         last = layer
         while (follower := _only_reader(model, last)) is not None and (

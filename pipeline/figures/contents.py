@@ -8,6 +8,7 @@ from pipeline.datasets.resizing import Resize
 from pipeline.figures import (
     activations,
     audit,
+    changes,
     classes,
     confusion,
     curves,
@@ -16,10 +17,12 @@ from pipeline.figures import (
     network,
     pictures,
     tiles,
+    trusted,
 )
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
 from pipeline.figures.results import Results
+from pipeline.networks.registry import find
 
 
 def charts(results: Results) -> dict[str, bytes]:
@@ -61,7 +64,11 @@ def words(results: Results) -> dict[str, Any]:
     confused = confusion.most_confused(
         predictions.labels, predictions.predictions, 8 if len(results.classes) <= 12 else 20
     )
-    rows = network.layer_table(results.layers, results.parameters["fine_tune_from"])
+    rows = network.layer_table(
+        results.layers,
+        results.parameters["fine_tune_from"],
+        base.end if (base := find(results.parameters["model"]).base) else None,
+    )
     samples = [
         {"name": name, "pictures": [_picture(image) for image in images]}
         for name, images in zip(results.classes, results.samples, strict=False)
@@ -74,7 +81,12 @@ def words(results: Results) -> dict[str, Any]:
         "metrics": metrics,
         "tiles": _tiles(results),
         "sentences": headline.sentences(results, confused),
-        "warnings": headline.warnings(results) + audit.warnings(results.audit),
+        "warnings": [
+            *headline.warnings(results),
+            *audit.warnings(results.audit),
+            *changes.warnings(results.dataset),
+            *trusted.warnings(results.trusted),
+        ],
         "numbered": names.numbered(results.classes),
         "phases": [curves.phase_words(phase) for phase in phases],
         "validated": results.history.validation is not None,
@@ -89,9 +101,11 @@ def words(results: Results) -> dict[str, Any]:
         "samples": samples,
         "samples_single": max(len(images) for images in results.samples) == 1,
         "audit": audit.sentences(results.audit),
+        "changes": changes.sentences(results.dataset, results.parameters),
         "layers": rows,
         "layer_total": network.total(rows),
         "weights": results.weights,
+        **trusted.words(results.trusted, predictions),
     }
 
 

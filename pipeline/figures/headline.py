@@ -58,6 +58,7 @@ def sentences(results: Results, confused: Sequence[Confusion]) -> list[str]:
     low, high = wilson_interval(right, images)
     baseline = majority_baseline(results.dataset["counts"], results.classes)
     leaking = results.audit is not None and results.audit["leakage"]["groups"] > 0
+    leaking = leaking or bool(results.trusted.twins["tested"])
     unseen = "" if leaking else "; it saw none of them in training"
     said = [
         f"The network names {right:,} of {images:,} test images rightly ({right / images:.1%})"

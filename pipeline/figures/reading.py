@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.figures import classes, confusion, curves, pictures, tiles
+from pipeline.figures import classes, confusion, curves, pictures, tiles, trusted
 from pipeline.figures.results import Explained, Predictions, Results
 from pipeline.parameters.stages import ReportParameters
 from pipeline.runtime import files, paths
@@ -50,6 +50,13 @@ def read_results() -> Results:
         mistakes=_mistakes(images, predictions, dataset["classes"], explanations["mistakes"]),
         explained=_explained(images, explanations),
         layers=_json(paths.EXPLANATIONS / "layers.json"),
+        trusted=trusted.read(
+            images,
+            predictions,
+            dataset["classes"],
+            _json(paths.EXPLANATIONS / "trust.json"),
+            _json(paths.TWINS / "twins.json"),
+        ),
     )
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.figures.classes import ClassScore
 from pipeline.figures.curves import History
 from pipeline.figures.pictures import Mistake
+
+if TYPE_CHECKING:
+    from pipeline.figures.trusted import Trusted
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Results:
     mistakes: list[Mistake]
     explained: Explained
     layers: list[dict[str, Any]]
+    trusted: "Trusted"
 
     @property
     def classes(self) -> list[str]:

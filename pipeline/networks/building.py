@@ -6,13 +6,15 @@ from typing import Any, TypedDict
 import keras
 
 from pipeline.networks import layers, registry
+from pipeline.networks.bases import CAFFE, Pixels
 from pipeline.networks.blocks import Layers
+from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
 
 
 class Normalization(TypedDict):
-    """`method` is minmax, standard or imagenet; `mean` and `variance`, one a
-    channel on the scale 0…255, are used by standard alone."""
+    """`method` is minmax, standard or imagenet (what the base's weights want); `mean` and
+    `variance`, one a channel on the scale 0…255, are used by standard alone."""
 
     method: str
     mean: list[float]
@@ -62,7 +64,7 @@ def build(
     if views > 1:
         x = Views(views, mirror, name="views")(x)
     if normalization:
-        x = _normalization_layer(normalization)(x)
+        x = _normalization_layer(normalization, found)(x)
     blocks = Layers(chosen, rates)
     x = found.function(x, blocks)
     x = _output_layer(classes, blocks.output_initializer)(x)
@@ -74,17 +76,27 @@ def build(
 def single_view(model: keras.Model) -> keras.Model:
     """The part of a model that sees each image once, sharing its weights; else the model."""
     start, end = seen_once(model)
-    return model if start is model.input else keras.Model(start, end)
+    return model if end is model.output else keras.Model(start, end)
 
 
 def seen_once(model: keras.Model) -> tuple[Any, Any]:
-    """The tensors between which a model sees each image once: its own, but for the views."""
-    if not isinstance(model.layers[-1], MeanOfViews):
-        return model.input, model.output
-    return model.get_layer("views").output, model.get_layer("mean").input
+    """The tensors between which a model sees each image once: its own, but for the views and
+    the temperature."""
+    last = model.layers[-1]
+    start, end = model.input, model.output
+    if isinstance(last, Temperature):
+        end = last.input
+    if has_views(model):
+        start, end = model.get_layer("views").output, model.get_layer("mean").input
+    return start, end
 
 
-def _normalization_layer(normalization: Normalization) -> keras.layers.Layer:
+def has_views(model: keras.Model) -> bool:
+    """Whether a prediction is the mean of several views."""
+    return any(isinstance(layer, MeanOfViews) for layer in model.layers)
+
+
+def _normalization_layer(normalization: Normalization, found: registry.Network) -> Any:
     method = normalization["method"]
     if method == "minmax":
         return keras.layers.Rescaling(1 / 255, name="normalization")
@@ -92,7 +104,23 @@ def _normalization_layer(normalization: Normalization) -> keras.layers.Layer:
         return keras.layers.Normalization(
             mean=normalization["mean"], variance=normalization["variance"], name="normalization"
         )
-    return layers.ImageNetMeans(name="normalization")
+    assert found.base is not None
+    return _pixels_layer(found.base.pixels)
+
+
+def _pixels_layer(pixels: Pixels) -> keras.layers.Layer:
+    """The pixels that a base's weights want, as a layer."""
+    if pixels == CAFFE:
+        return layers.ImageNetMeans(name="normalization")
+    assert not pixels.bgr, pixels
+    if len({*pixels.mean}) == len({*pixels.deviation}) == 1:
+        mean, deviation = pixels.mean[0], pixels.deviation[0]
+        return keras.layers.Rescaling(1 / deviation, offset=-mean / deviation, name="normalization")
+    return keras.layers.Normalization(
+        mean=pixels.mean,
+        variance=[deviation**2 for deviation in pixels.deviation],
+        name="normalization",
+    )
 
 
 def _output_layer(classes: int, initializer: Any) -> keras.layers.Layer:

@@ -1,9 +1,11 @@
 """The graph of a model's layers: where it can be divided, and what belongs to its base."""
 
+import re
 from typing import Any
 
 import keras
 
+from pipeline.networks.bases import Base
 from pipeline.networks.registry import Network
 from pipeline.networks.views import Views
 
@@ -64,14 +66,32 @@ def cut_below(model: keras.Model, layer: str, base: list[str]) -> str | None:
     return divided[-1] if divided else None
 
 
-def base_layer_names(found: Network) -> list[str]:
-    """The layers of a network's base by name, in order; imports Keras and builds it once."""
+def blocks(model: keras.Model, base: Base) -> list[str]:
+    """The layer at which each block of a model's base begins, from the first block to the last:
+    the first one in the block that has weights."""
+    layers = base_layers(model, base.end)
+    divided = set(cuts(model))
+    ends = [
+        layer.name
+        for layer in layers
+        if layer.name in divided and re.fullmatch(base.block_ends, layer.name)
+    ]
+    found: list[str] = []
+    between = True
+    for layer in layers:
+        if between and layer.weights:
+            found.append(layer.name)
+            between = False
+        between = between or layer.name in ends[:-1]
+    return found
+
+
+def smallest(found: Network) -> keras.Model:
+    """A network for the smallest images that it takes, of two classes."""
     from pipeline.networks.building import build
 
-    assert found.base is not None
     size = found.smallest_image
-    model = build(found.name, (size, size, found.channels or 3), 2)
-    return [layer.name for layer in base_layers(model, found.base.end)]
+    return build(found.name, (size, size, found.channels or 3), 2)
 
 
 def _is_input(layer: Any) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.networks.bases import Base
 
 if TYPE_CHECKING:
     from pipeline.networks.blocks import Layers
@@ -50,19 +51,6 @@ class Published:
     resize: Literal["stretch", "crop", "pad"] = "stretch"
     activation: str = "relu"
     resizes: bool = False
-
-
-@dataclass(frozen=True)
-class Base:
-    """A pretrained convolutional base at the network's beginning.
-
-    `end` names its last layer, whose maps the head reads. The epochs and the
-    learning rate are those of the second phase, fine-tuning.
-    """
-
-    end: str
-    fine_tune_epochs: int
-    fine_tune_learning_rate: float
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 import keras
 
 from pipeline.networks.layers import ImageNetMeans, Maxout, PaddedMaxPooling2D
+from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
 
 
@@ -64,8 +65,12 @@ def describe(layer: keras.layers.Layer) -> str:
             return f"{layer.views} views of each image"
         case MeanOfViews():
             return "the mean of what is said of the views"
+        case Temperature():
+            return f"the probabilities at temperature {layer.temperature:g}"
         case keras.layers.Conv2D():
             return _convolution(layer)
+        case keras.layers.DepthwiseConv2D() | keras.layers.SeparableConv2D():
+            return _by_channel(layer)
         case keras.layers.Dense():
             noun = "unit" if layer.units == 1 else "units"
             return _joined(f"dense, {layer.units} {noun}", _bias(layer), _activation(layer))
@@ -75,6 +80,10 @@ def describe(layer: keras.layers.Layer) -> str:
             return f"the largest of each {_size(layer.pool_size)}"
         case PaddedMaxPooling2D():
             return "the largest of each 2×2, with a border of −∞"
+        case keras.layers.Add():
+            return "the sum of the branches"
+        case keras.layers.Concatenate():
+            return "the branches' channels side by side"
         case keras.layers.GlobalMaxPooling2D():
             return "the largest value of each map"
         case keras.layers.GlobalAveragePooling2D():
@@ -99,6 +108,15 @@ def _convolution(layer: keras.layers.Conv2D) -> str:
     stride = "" if set(layer.strides) == {1} else f"stride {layer.strides[0]}"
     filters = f"convolution, {layer.filters} filters of {size}"
     return _joined(filters, layer.padding, stride, _bias(layer), _activation(layer))
+
+
+def _by_channel(layer: Any) -> str:
+    size = _size(layer.kernel_size)
+    stride = "" if set(layer.strides) == {1} else f"stride {layer.strides[0]}"
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return _joined(f"convolution of each channel, {size}", layer.padding, stride, _bias(layer))
+    each = f"convolution of each channel, {size}, then {layer.filters} filters of 1×1"
+    return _joined(each, layer.padding, stride, _bias(layer), _activation(layer))
 
 
 def _activation(layer: Any) -> str:

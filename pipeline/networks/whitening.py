@@ -5,6 +5,8 @@ ResNet): the eigenvectors of the patches' covariance, each divided by the root
 of its eigenvalue, with both signs, for what follows is a rectifier.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -35,7 +37,7 @@ def whitening_kernel(images: np.ndarray, size: int = 2) -> np.ndarray:
     return kernel.reshape(size, size, images.shape[-1], -1).astype("float32")
 
 
-def fit_whitening(model: keras.Model, images: np.ndarray) -> None:
+def fit_whitening(model: keras.Model, images: Any) -> None:
     """Set the model's whitening, where it has one, from the training images.
 
     Args:

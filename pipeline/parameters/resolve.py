@@ -10,12 +10,14 @@ from pipeline.datasets.resizing import Resize, sides
 from pipeline.errors import PipelineError
 from pipeline.networks import registry as networks
 from pipeline.networks.registry import Network
+from pipeline.parameters import lists
 from pipeline.parameters.schema import Parameters
 from pipeline.parameters.stages import (
     STAGES,
     FeaturesParameters,
     ReportParameters,
     StageParameters,
+    WeightsParameters,
 )
 
 # What a preset publishes as a single value; null takes it.
@@ -57,6 +59,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     values["pretrained_weights"] = _pretrained_weights(parameters, network)
     values |= _fine_tuning(parameters, network)
     values |= _input(parameters, network, source)
+    values |= lists.resolved(parameters)
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, network, values, source)
@@ -71,6 +74,8 @@ def cut(values: dict[str, Any], code: Mapping[str, str]) -> list[StageParameters
         own = {key: values[key] for key in stage.model_fields if key != "code"}
         if stage is FeaturesParameters and not frozen_base:
             own = {"model": None}
+        if stage is WeightsParameters and values["pretrained_weights"] is None:
+            own["model"] = None
         if stage is ReportParameters:
             own = values
         cuts.append(stage.model_validate({"code": code[stage.stage()], **own}))
@@ -124,13 +129,11 @@ def _fine_tuning(parameters: Parameters, network: Network) -> dict[str, Any]:
     start = parameters.fine_tune_from
     if start is None:
         raise PipelineError(f"{given[0]}: needs fine_tune_from, the first layer that is trained")
-    from pipeline.networks.graph import base_layer_names  # Keras: seconds, for this alone
-
-    known = base_layer_names(network)
-    if start not in known:
-        raise PipelineError(f"fine_tune_from: {start}: unknown layer; known: {', '.join(known)}")
     if parameters.pretrained_weights == "none":
         raise PipelineError("fine_tune_from: nothing to fine-tune with pretrained_weights: none")
+    from pipeline.parameters.fine_tuning import first_layer  # Keras: seconds, for this alone
+
+    start = first_layer(start, network)
     return {
         "fine_tune_from": start,
         "fine_tune_epochs": parameters.fine_tune_epochs or network.base.fine_tune_epochs,
@@ -189,7 +192,10 @@ def _check_training(
             "none to train; make it smaller"
         )
     watched = [key for key in ("early_stopping", "best_weights") if values[key]]
-    has_validation = parameters.validation_fraction > 0 or source.descriptor is None
+    watched += ["calibration"] if values["calibration"] != "none" else []
+    has_validation = bool(
+        parameters.folds or parameters.validation_fraction > 0 or source.descriptor is None
+    )
     if watched and not has_validation:
         raise PipelineError(
             f"{watched[0]}: needs a validation part; set validation_fraction above 0"

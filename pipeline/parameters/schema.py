@@ -54,14 +54,20 @@ class Parameters(Checked):
     validation_fraction: Rate
     test_fraction: Annotated[Number, Field(gt=0, lt=1)]
     split_seed: Seed
+    folds: Annotated[Whole, Field(ge=2, le=100)] | None
+    fold: Annotated[Whole, Field(ge=0)]
+    group_by: str | None
+    groups: str
+    label_fixes: str
     normalization: Normalization | None
     unreadable: Literal["error", "skip"]
+    duplicates: Literal["warn", "drop-from-training"]
 
     model: str
     dropout: Rate | list[Rate] | None
     activation: Activation | None
     pretrained_weights: str
-    fine_tune_from: str | None
+    fine_tune_from: str | int | None
     fine_tune_epochs: Annotated[Count, Field(le=100_000)] | None
     fine_tune_learning_rate: Annotated[Number, Field(gt=0, le=100)] | None
 
@@ -82,6 +88,7 @@ class Parameters(Checked):
     ema: Annotated[Number, Field(gt=0, lt=1)] | None
     class_weights: bool
     test_time_views: Literal[1, 2, 6] | None
+    calibration: Literal["none", "temperature"]
     seed: Seed
 
     backend: Backend | None

@@ -41,14 +41,15 @@ class DownloadParameters(StageParameters):
 
 
 class WeightsParameters(StageParameters):
-    """`pretrained_weights` is None where the model starts from nothing."""
+    """Both are None where the model starts from nothing."""
 
+    model: str | None = None
     pretrained_weights: str | None
 
 
 class PrepareParameters(StageParameters):
     """`image_size`, pixels a side or [height, width], and `channels`; None keeps a named
-    set's own."""
+    set's own. `groups` and `label_fixes` are files; see `pipeline.parameters.lists`."""
 
     image_size: int | list[int] | None
     channels: int | None
@@ -56,6 +57,11 @@ class PrepareParameters(StageParameters):
     validation_fraction: float
     test_fraction: float
     split_seed: int
+    folds: int | None
+    fold: int
+    group_by: str | None
+    groups: str | None
+    label_fixes: str | None
     normalization: str
     unreadable: str
 
@@ -70,6 +76,10 @@ class FeaturesParameters(StageParameters):
     dtype: str | None = None
     deterministic: bool | None = None
     threads: int | None = None
+
+
+class TwinsParameters(StageParameters):
+    duplicates: str
 
 
 class TrainParameters(StageParameters):
@@ -100,6 +110,7 @@ class TrainParameters(StageParameters):
     ema: float | None
     class_weights: bool
     test_time_views: int
+    calibration: str
     seed: int
     backend: str | None
     dtype: str
@@ -132,6 +143,7 @@ STAGES: tuple[type[StageParameters], ...] = (
     WeightsParameters,
     PrepareParameters,
     FeaturesParameters,
+    TwinsParameters,
     TrainParameters,
     EvaluateParameters,
     ReportParameters,

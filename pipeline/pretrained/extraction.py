@@ -33,11 +33,15 @@ def base_of(parameters: FeaturesParameters, dataset: dict[str, Any]) -> FrozenBa
 def plan(
     parameters: FeaturesParameters, dataset: dict[str, Any], base: FrozenBase
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
-    """What is kept of each part ({"maps": layer, "below": layer}), and features.json."""
+    """What is kept of each part ({"maps": layer, "below": layer}), and features.json.
+
+    `folded` there is the number of batch normalisations in kernels (`pipeline.pretrained.folding`).
+    """
     start, last = parameters.fine_tune_from, base.end
     record: dict[str, Any] = {
         "model": parameters.model,
         "dtype": parameters.dtype,
+        "folded": base.folds([last]),
         "maps": {"layer": last, "shape": list(base.output_shape(last))},
         "below": None,
     }

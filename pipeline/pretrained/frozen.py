@@ -9,6 +9,7 @@ import keras
 
 from pipeline.networks import graph, registry
 from pipeline.networks.building import Normalization, build
+from pipeline.pretrained.folding import foldable, folded
 from pipeline.pretrained.weights import load_into
 
 Shape = tuple[int, ...]
@@ -62,9 +63,17 @@ class FrozenBase:
     def maps(self, layers: Sequence[str]) -> keras.Model:
         """From pixels to these layers' maps, in the precision that Keras is set to compute in.
 
-        Keras predicts one as an array, several as a list.
+        Batch normalisations are folded into the kernels before them. Keras predicts one
+        layer's maps as an array, several as a list.
         """
-        model = self._loaded
+        return folded(self._part(self._loaded, layers))
+
+    def folds(self, layers: Sequence[str]) -> int:
+        """How many batch normalisations `maps` folds into kernels."""
+        return len(foldable(self._part(self._model, layers)))
+
+    @staticmethod
+    def _part(model: keras.Model, layers: Sequence[str]) -> keras.Model:
         return keras.Model(model.input, [model.get_layer(layer).output for layer in layers])
 
     @cached_property

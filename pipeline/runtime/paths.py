@@ -9,11 +9,14 @@ DVC_ROOT in every kind of run.
 import os
 from pathlib import Path
 
+# Lists of a person's own: experiments, groups, fixed labels.
+LISTS = Path("experiments")
 PARAMS = Path("data/params")
 RAW = Path("data/raw")
 WEIGHTS = Path("data/weights")
 PREPARED = Path("data/prepared")
 FEATURES = Path("data/features")
+TWINS = Path("data/twins")
 MODEL = Path("data/model")
 MODEL_FILE = MODEL / "model.keras"
 EXPLANATIONS = Path("data/explanations")

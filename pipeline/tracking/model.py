@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import backend
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files, source
 from pipeline.runtime.imports import uncollected
 from pipeline.tracking.store import Store
@@ -121,6 +122,8 @@ def _write(
         pip_requirements=requirements(name),
         metadata=known,
     )
+    if beside(path).is_file():
+        shutil.copyfile(beside(path), target / "data" / beside(path).name)
 
 
 def copy_code(program: str, folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from pipeline.tracking.sanitize import one_line, tag_value, without_credentials
 from pipeline.tracking.store import Store, open_store
 
 # The stages that stand before the model: a failure there belongs to no older run.
-BEFORE_MODEL = ("params", "download", "weights", "prepare", "features", "train")
+BEFORE_MODEL = ("params", "download", "weights", "prepare", "features", "twins", "train")
 
 _current: Record | None = None  # the run that this process works or worked on
 

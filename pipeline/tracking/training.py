@@ -25,7 +25,7 @@ def describe(
     if parameters.pretrained_weights == "imagenet":
         from pipeline.pretrained import imagenet
 
-        tags["weights_from"] = imagenet.carrier() or "DVC's cache"
+        tags["weights_from"] = imagenet.carrier(parameters.model) or "DVC's cache"
     return ReportParameters.read().resolved, tags
 
 

@@ -34,7 +34,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        inputs: np.ndarray,
+        inputs: "np.ndarray | Kept",
         labels: np.ndarray,
         batch_size: int,
         *,
@@ -106,6 +106,24 @@ class Batches(keras.utils.PyDataset):
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self._labels))
             self._order = (epoch, order)
         return order
+
+
+class Kept:
+    """The rows of an array without some of them, read when they are used."""
+
+    def __init__(self, array: np.ndarray, left_out: list[int]) -> None:
+        self._array = array
+        self._rows = np.delete(np.arange(len(array)), left_out)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self._rows), *self._array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self._array[self._rows[rows]]
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:

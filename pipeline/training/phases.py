@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
+from pipeline.datasets.dropped import dropped
 from pipeline.networks import build as build_network
 from pipeline.networks import registry
 from pipeline.networks.building import seen_once, single_view
@@ -14,7 +16,7 @@ from pipeline.networks.whitening import fit_whitening
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
-from pipeline.training.batches import Batches, balanced_weights
+from pipeline.training.batches import Batches, Kept, balanced_weights
 from pipeline.training.fitting import Phase
 
 
@@ -31,7 +33,8 @@ def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
         views=parameters.test_time_views,
         mirror=dataset["mirrored"],
     )
-    fit_whitening(model, load_array(paths.PREPARED / "train_images.npy"))
+    images, left_out = load_array(paths.PREPARED / "train_images.npy"), dropped()
+    fit_whitening(model, Kept(images, left_out) if left_out else images)
     if parameters.pretrained_weights:
         from pipeline.pretrained.weights import load_into
 
@@ -50,6 +53,8 @@ def phases(
     kept, where there are any, so that the frozen layers run once.
     """
     labels = {part: load_array(paths.PREPARED / f"{part}_labels.npy") for part in paths.PARTS}
+    left_out = dropped()
+    labels["train"] = np.delete(labels["train"], left_out, axis=0) if left_out else labels["train"]
     weights = balanced_weights(labels["train"]) if parameters.class_weights else None
 
     def phase(name: str, kept: str | None, epochs: int, learning_rate: float) -> Phase:
@@ -68,7 +73,7 @@ def phases(
             name=name,
             model=part_of_model,
             train=Batches(
-                inputs["train"],
+                Kept(inputs["train"], left_out) if left_out else inputs["train"],
                 labels["train"],
                 parameters.batch_size,
                 seed=parameters.seed,
@@ -100,19 +105,33 @@ def phases(
     found = registry.find(parameters.model).base
     assert found is not None
     base = base_layers(model, found.end)
+    rates = {layer.name: layer.rate for layer in base if isinstance(layer, keras.layers.Dropout)}
     for layer in base:
-        layer.trainable = False
+        _train(layer, 0.0 if layer.name in rates else None, trained=False)
     yield phase("head", "maps", parameters.epochs, parameters.learning_rate)
     if parameters.fine_tune_from is None:
         return
     names = [layer.name for layer in base]
     for layer in base[names.index(parameters.fine_tune_from) :]:
-        layer.trainable = True
+        _train(layer, rates.get(layer.name), trained=True)
     assert parameters.fine_tune_epochs is not None
     assert parameters.fine_tune_learning_rate is not None
     yield phase(
         "fine_tune", "below", parameters.fine_tune_epochs, parameters.fine_tune_learning_rate
     )
+
+
+def _train(layer: keras.layers.Layer, rate: float | None, *, trained: bool) -> None:
+    """Train a layer of a pretrained base, or freeze it: it then does in training what it does in
+    prediction. So does batch normalisation even in layers that are trained, for a few small
+    batches would spoil its means.
+
+    Args:
+        rate: of a dropout; None for other layers.
+    """
+    layer.trainable = trained and not isinstance(layer, keras.layers.BatchNormalization)
+    if rate is not None:
+        layer.rate = rate
 
 
 def kept_layer(kind: str) -> str | None:
@@ -121,3 +140,10 @@ def kept_layer(kind: str) -> str | None:
         return None
     layer: str = files.read_json(paths.FEATURES / "features.json")[kind]["layer"]
     return layer
+
+
+def kept_maps(parameters: TrainParameters) -> tuple[str, str] | None:
+    """The kind of kept maps, and their layer, of which the trained model's answers follow."""
+    kind = "below" if parameters.fine_tune_from else "maps"
+    layer = kept_layer(kind) if parameters.pretrained_weights else None
+    return (kind, layer) if layer else None

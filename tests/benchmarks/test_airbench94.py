@@ -1,8 +1,6 @@
 """The plain airbench94: its parts against their definitions, and a tiny run as a process."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 
 from benchmarks import measuring
 from benchmarks.plain import airbench94
+from tests import forking
 from tests.support import REPOSITORY
 
 
@@ -85,7 +84,7 @@ def test_its_six_views():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_a_tiny_run(tmp_path: Path, dtype: str):
+def test_a_tiny_run(tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch):
     """Digits of one colour each are learned in 20 steps; half an epoch at the end is half of one."""
     prepared = tmp_path / "data/prepared"
     prepared.mkdir(parents=True)
@@ -97,12 +96,10 @@ def test_a_tiny_run(tmp_path: Path, dtype: str):
         np.save(prepared / f"{part}_images.npy", images[chosen])
         np.save(prepared / f"{part}_labels.npy", np.eye(3, dtype="float32")[classes[chosen]])
     arguments = ["--epochs", "4.5", "--batch-size", "64", "--seed", "42", "--threads", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.plain.airbench94", *arguments, "--dtype", dtype],
-        cwd=tmp_path,
-        env={"PATH": "", "PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path)},
-        capture_output=True,
-        encoding="utf-8",
+    monkeypatch.chdir(tmp_path)
+    done = forking.run(
+        *("benchmarks.plain.airbench94", *arguments, "--dtype", dtype),
+        environment={"PATH": "", "PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -78,10 +78,18 @@ def change(path: Path, text: str) -> None:
     git(path.parent, "commit", "--quiet", "-m", path.name)
 
 
-def working_in(folder: Path) -> list[int]:
-    """The processes whose current folder is this one, or below it."""
-    found = psutil.process_iter(["cwd"])
-    return [each.pid for each in found if (each.info["cwd"] or "").startswith(str(folder))]
+def working_in(folder: Path, since: int = 0, before: int = 0) -> list[int]:
+    """The processes whose current folder is this one, or below it; those that began after, or
+    before, another process did."""
+    found = psutil.process_iter(["cwd", "create_time"])
+    here = [each for each in found if (each.info["cwd"] or "").startswith(str(folder))]
+    if since:
+        start = psutil.Process(since).create_time()
+        here = [each for each in here if each.info["create_time"] > start]
+    if before:
+        start = psutil.Process(before).create_time()
+        here = [each for each in here if each.info["create_time"] < start]
+    return [each.pid for each in here]
 
 
 def record(variant: str, number: int, seconds: float, **more: object) -> Record:
@@ -197,12 +205,14 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     slow = {**os.environ, "EPOCH_SECONDS": "2"}
     log = (repository / "bench.log").open("w")
     process = subprocess.Popen(command("bench", "--file", "pairs.yaml"), env=slow, stdout=log)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 500
     while len(journal(repository)) < 2:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
-    time.sleep(2)  # into the third
+    while not working_in(repository / ".state"):  # into the third
+        assert process.poll() is None
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = journal(repository)
@@ -211,11 +221,14 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     process = subprocess.Popen(
         command("bench", "--file", "pairs.yaml"), env=slow, stdout=log, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 500
     while "2 of 4 are measured already" not in (repository / "bench.log").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    time.sleep(4)  # what the killed one has left alive is ended, and the third runs
+    while not working_in(repository / ".state", since=process.pid):
+        assert process.poll() is None
+        time.sleep(0.1)
+    assert working_in(repository / ".state", before=process.pid) == []  # what was left alive
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130

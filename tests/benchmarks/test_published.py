@@ -38,7 +38,6 @@ subprocess.run([sys.executable, "-m", "stages.params"], check=True)
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = enter_repository(tmp_path / "repository", monkeypatch)
-    monkeypatch.delenv("IMAGE_PIPELINE_CIFAR10", raising=False)
     # The digests of the code, which the real stage writes.
     stage, pipeline = folder / "stages/stage.py", folder / "dvc.yaml"
     stage.write_text(f"{stage.read_text()}{WITH_PARAMS}")
@@ -96,8 +95,10 @@ def test_rows_are_run_written_and_not_run_again(repository):
 def test_a_row_that_is_not_there_and_an_archive_that_is_not_there(repository):
     result = run("published", "--file", "rows.yaml", "--only", "frist")
     assert result.stderr == "published: --only: frist: no such row; did you mean first?\n"
-    result = run("published", "--file", "rows.yaml", "--cifar10", "/nowhere.zip")
-    assert result.stderr == "published: --cifar10: /nowhere.zip: not there\n"
+    result = run("published", "--file", "rows.yaml", "--data", "digits=/nowhere.zip")
+    assert result.stderr == (
+        "published: --data: digits=/nowhere.zip: expected NAME=PATH of a folder or archive\n"
+    )
     assert not started(repository)
 
 
@@ -107,7 +108,7 @@ def test_the_quick_form_runs_every_row_through_the_real_pipeline(
 ):
     folder = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(REPOSITORY), str(folder))
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "IMAGE_PIPELINE_CIFAR10"):
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(folder)
     result = run("published", "--quick", seconds=3600)

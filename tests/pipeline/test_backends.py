@@ -21,10 +21,11 @@ from pipeline import backend
 from pipeline.errors import PipelineError
 from pipeline.pretrained.weights import save_arrays
 from pipeline.runtime import files, paths
+from tests import forking
 from tests.pipeline.pretrained.support import random_arrays
 from tests.support import recorded_runs, refusal, run_stage, set_parameters, write_prepared
 
-pytestmark = pytest.mark.usefixtures("workspace")
+pytestmark = pytest.mark.usefixtures("store")
 
 MODEL = paths.MODEL / "model.keras"
 HISTORY = paths.REPORTS / "history.csv"
@@ -72,14 +73,21 @@ def run(name: str, keras_backend: str) -> str:
     """Run a stage to its end and return what it printed."""
     result = run_stage(name, KERAS_BACKEND=keras_backend)
     assert result.returncode == 0, result.stderr
-    assert "oneDNN" not in result.stderr  # what TensorFlow says when it is imported unasked
     return result.stdout
+
+
+def run_afresh(name: str, keras_backend: str) -> None:
+    """The same in an interpreter that has imported nothing."""
+    environment = {**os.environ, "KERAS_BACKEND": keras_backend}
+    command = [sys.executable, "-m", f"stages.{name}"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
+    assert result.returncode == 0, result.stderr
+    assert "oneDNN" not in result.stderr  # what TensorFlow says when it is imported unasked
 
 
 def program(text: str, keras_backend: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "KERAS_BACKEND": keras_backend}
-    command = [sys.executable, "-c", text]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    return forking.run(code=text, environment=environment)
 
 
 def ready(size: int = 8, **changes: Any) -> None:
@@ -96,9 +104,13 @@ def probabilities() -> np.ndarray:
 
 
 def test_every_stage_runs_on_digits(workspace: Path, other: str) -> None:
+    """The parameter chooses the backend, and the variable has no say then."""
     set_parameters(dataset="digits", model="tiny_cnn", epochs=2, batch_size=None, threads=1)
-    for name in ("params", "download", "prepare", "weights", "features", "train", "evaluate"):
-        run(name, other)
+    set_parameters(backend=other)
+    for name in ("params", "download", "prepare", "weights", "features"):
+        run(name, "tensorflow")
+    for name in ("train", "evaluate"):
+        run_afresh(name, "tensorflow")
     assert pd.read_csv(HISTORY).val_loss.is_monotonic_decreasing
     assert files.read_json(paths.REPORTS / "metrics.json")["accuracy"] > 0.5  # chance is 0.1
     with np.load(paths.EXPLANATIONS / "grad_cam.npz") as arrays:
@@ -106,41 +118,14 @@ def test_every_stage_runs_on_digits(workspace: Path, other: str) -> None:
     assert maps.shape[1:] == (8, 8)
     assert (maps.min(), maps.max()) == (0, 1)
     recorded = recorded_runs(workspace).iloc[0]
-    assert recorded["tags.backend"] == other
-    assert recorded[f"tags.{other}"][0].isdigit()
-
-
-def test_the_parameter_alone_chooses_it(workspace: Path, other: str) -> None:
-    ready(backend=other, epochs=1)
-    run("train", "tensorflow")  # the variable has no say then
-    run("evaluate", "tensorflow")
-    recorded = recorded_runs(workspace).iloc[0]
     assert (recorded["tags.backend"], recorded["params.backend"]) == (other, other)
+    assert recorded[f"tags.{other}"][0].isdigit()
     logged = next((workspace / "mlartifacts").rglob("MLmodel")).read_text()
     assert f"keras_backend: {other}" in logged
 
 
-def test_a_killed_run_ends_with_the_same_bytes(other: str) -> None:
-    options = {"augmentation": True, "best_weights": True, "learning_rate_schedule": "cosine"}
-    ready(**options)
-    run("train", other)
-    whole = files.sha256(MODEL, HISTORY)
-    MODEL.unlink()
-
-    killed = program(KILLED, other)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not MODEL.exists()
-    out = run("train", other)
-    assert "resuming after epoch 2" in out
-    assert "Epoch 2/4" not in out
-    assert files.sha256(MODEL, HISTORY) == whole
-
-
-# The one has dropout, the other the layers, the optimizer and the start of this project's own.
-@pytest.mark.parametrize(("model", "size"), [("two_block_cnn", 8), ("fast_cnn", 12)])
-def test_its_model_predicts_the_same_with_tensorflow(other: str, model: str, size: int) -> None:
-    ready(size, model=model, epochs=2)
-    run("train", other)
+def check_predictions(other: str) -> None:
+    """The model of data/model predicts with TensorFlow what it does with the other one."""
     run("evaluate", other)
     ours = probabilities()
     run("evaluate", "tensorflow")
@@ -148,27 +133,53 @@ def test_its_model_predicts_the_same_with_tensorflow(other: str, model: str, siz
     np.testing.assert_allclose(probabilities(), ours, rtol=0, atol=1e-5)
 
 
-@pytest.fixture
-def pretrained(workspace: Path, other: str) -> Any:
-    """Writes bars of 32×32 for VGG16 with weights of one's own, to be fine-tuned."""
+def test_a_killed_run_ends_with_the_same_bytes(
+    workspace: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable alone chooses it. The network has dropout in it."""
+    keep_compiled(workspace, monkeypatch)
+    options = {"augmentation": True, "best_weights": True, "learning_rate_schedule": "cosine"}
+    ready(epochs=3, **options)
+    run("train", other)
+    whole = files.sha256(MODEL, HISTORY)
+    MODEL.unlink()
+    assert recorded_runs(workspace).iloc[0]["tags.backend"] == other
+
+    killed = program(KILLED, other)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not MODEL.exists()
+    out = run("train", other)
+    assert "resuming after epoch 2" in out
+    assert "Epoch 2/3" not in out
+    assert files.sha256(MODEL, HISTORY) == whole
+    check_predictions(other)
+
+
+def test_fast_cnn_predicts_the_same_with_tensorflow(other: str) -> None:
+    """Trained with the layers, the optimizer and the start of this project's own."""
+    ready(12, model="fast_cnn", epochs=1)
+    run("train", other)
+    check_predictions(other)
+
+
+def keep_compiled(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let JAX compile what several processes of a test run once: it takes most of their time."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(workspace / "compiled"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def test_a_frozen_base_and_its_fine_tuning(workspace: Path, other: str) -> None:
+    """Bars of 32×32 for VGG16 with weights of one's own: TensorFlow's maps in float32, and
+    trained and scored in mixed bfloat16."""
     weights = workspace / "mine.npz"
     save_arrays(weights, random_arrays(3))
-
-    def write(**changes: Any) -> None:
-        ready(
-            **{"model": "vgg16", "image_size": 32, "pretrained_weights": str(weights)},
-            **{"fine_tune_from": "block5_conv1", "fine_tune_epochs": 1, "epochs": 1} | changes,
-        )
-        write_prepared(classes=2, size=32, channels=3, counts=(24, 8, 8))
-        shutil.rmtree(paths.FEATURES)
-
-    yield write
-    shutil.rmtree(workspace / "data")  # 200 MB that nobody looks at
-    weights.unlink()
-
-
-def test_a_frozen_base_gives_the_maps_of_tensorflow(pretrained: Any, other: str) -> None:
-    pretrained()
+    changes: dict[str, Any] = {
+        **{"model": "vgg16", "image_size": 32, "pretrained_weights": str(weights)},
+        **{"fine_tune_from": "block5_conv3", "fine_tune_epochs": 1, "epochs": 1},
+    }
+    ready(**changes)
+    write_prepared(classes=2, size=32, channels=3, counts=(24, 8, 8))
+    shutil.rmtree(paths.FEATURES)
     run("weights", other)
     found = []
     for each in (other, "tensorflow"):
@@ -177,15 +188,15 @@ def test_a_frozen_base_gives_the_maps_of_tensorflow(pretrained: Any, other: str)
     assert found[1].shape == (24, 1, 1, 512)
     assert np.linalg.norm(found[0] - found[1]) < 1e-5 * np.linalg.norm(found[1])
 
-
-def test_mixed_bfloat16_is_fine_tuned_and_scored(pretrained: Any, other: str) -> None:
-    pretrained(dtype="mixed_bfloat16")
-    for name in ("weights", "features", "train", "evaluate"):
+    set_parameters(dtype="mixed_bfloat16")
+    for name in ("params", "features", "train", "evaluate"):
         run(name, other)
     assert pd.read_csv(HISTORY).phase.tolist() == ["head", "fine_tune"]
     assert np.isfinite(probabilities()).all()
     maps = np.load(paths.FEATURES / "train_maps.npy")
     assert not (maps.view("uint32") & 0xFFFF).any()  # every value is one of bfloat16
+    shutil.rmtree(workspace / "data")  # 200 MB that nobody looks at
+    weights.unlink()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the threads' names in /proc")

@@ -7,19 +7,22 @@ import sys
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from pipeline.errors import NoRoomError
 from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained import extraction
-from pipeline.pretrained.base import digest
+from pipeline.pretrained.arrays import digest, layout
 from pipeline.pretrained.frozen import FrozenBase
 from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
-from pipeline.runtime import files, paths
+from pipeline.runtime import estimate, files, paths
 from pipeline.runtime.arrays import ArrayWriter
 from stages import features
+from tests import forking
 from tests.pipeline.pretrained.support import random_arrays
 from tests.support import run_stage, write_prepared
 
@@ -79,16 +82,14 @@ def outs(folder: Path) -> dict[str, str]:
 
 
 def run_killed_after(batches: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(batches)], capture_output=True, text=True, timeout=300
-    )
+    return forking.run(str(batches), code=KILLED)
 
 
 @pytest.fixture
 def prepared(workspace):
     dataset = write_prepared(classes=2, size=32, channels=3, counts=(36, 12, 10))
     arrays = random_arrays(3)
-    save_arrays(paths.WEIGHTS / "vgg16.npz", arrays)
+    save_arrays(paths.WEIGHTS / "weights.npz", arrays)
     record = {"pretrained_weights": "mine.h5", "sha256": digest(arrays)}
     files.write_json(paths.WEIGHTS / "weights.json", record)
     yield dataset
@@ -126,6 +127,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(prepared):
     assert list(outs(Path("whole"))) == OUTS["block5_conv1"]
     assert not list((paths.state() / "resume").iterdir())
     check_the_maps(prepared, Path("whole"), {"maps": "block5_pool", "below": "block4_pool"})
+
+
+def test_a_disk_that_cannot_hold_it_is_one_line(prepared, monkeypatch):
+    """58 images, of which 1×1×512 float32 are kept."""
+    ask_for()
+    monkeypatch.setattr(
+        estimate.shutil, "disk_usage", lambda path: SimpleNamespace(free=58 * 512 * 4 - 1)
+    )
+    with pytest.raises(
+        NoRoomError, match=r"features-\w+/out: 0.00 GB are needed there and 0.00 GB"
+    ):
+        features.main()
+    assert not paths.FEATURES.joinpath("train_maps.npy").exists()
 
 
 @pytest.mark.parametrize(
@@ -174,6 +188,7 @@ def test_in_bfloat16_and_without_a_validation_part(prepared):
     assert files.read_json(paths.FEATURES / "features.json") == {
         "model": "vgg16",
         "dtype": "mixed_bfloat16",
+        "folded": 0,
         "maps": {"layer": "block5_pool", "shape": [1, 1, 512]},
         "below": None,
         "weights": files.read_json(paths.WEIGHTS / "weights.json")["sha256"],
@@ -234,7 +249,8 @@ def test_real_features_in_bfloat16_are_those_of_float32(shared_data):
     import keras
     from PIL import Image
 
-    save_arrays(paths.WEIGHTS / "vgg16.npz", read_file(shared_data / "vgg16_imagenet_notop.h5"))
+    arrays = read_file(shared_data / "vgg16_imagenet_notop.h5", layout("vgg16"))
+    save_arrays(paths.WEIGHTS / "weights.npz", arrays)
     with zipfile.ZipFile(shared_data / "cats-and-dogs-small.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[::500]
         pictures = [Image.open(archive.open(name)).resize((150, 150)) for name in names]

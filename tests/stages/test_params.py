@@ -16,7 +16,16 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def test_it_writes_a_file_for_each_stage():
     assert run_stage("params").returncode == 0
     names = sorted(path.stem for path in paths.PARAMS.iterdir())
-    assert names == ["download", "evaluate", "features", "prepare", "report", "train", "weights"]
+    assert names == [
+        "download",
+        "evaluate",
+        "features",
+        "prepare",
+        "report",
+        "train",
+        "twins",
+        "weights",
+    ]
     whole = files.read_json(paths.PARAMS / "report.json")
     assert whole["dropout"] == [0.25, 0.2]
     download = files.read_json(paths.PARAMS / "download.json")

@@ -199,6 +199,6 @@ def test_stages_start_quickly() -> None:
         capture_output=True,
         text=True,
         cwd=support.REPOSITORY,
-        timeout=60,
+        timeout=500,
     )
     assert ended.stdout.strip() == "[]", ended.stderr

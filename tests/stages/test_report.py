@@ -219,6 +219,28 @@ def test_leakage_between_the_parts_is_said_on_top_and_the_claim_withdrawn():
     assert "Audit of the files" in text
 
 
+def test_twins_of_test_images_are_said_on_top_and_shown():
+    write_run(twins=(1, 5))
+    text = report().text
+    assert "it saw none of them in training" not in text
+    assert "2 test images have twins among the images of training or validation" in text
+    assert "2 pairs of twins: 2 train and test." in text
+    # The first four are wrong, of 12; one of the twins is among them.
+    assert "Without them 70.00% of 10 are named rightly, with them 66.67% of 12." in text
+    assert "train 0 and test 5" in text
+
+
+def test_how_far_the_answers_can_be_trusted():
+    write_run(tested=60, wrong=20)
+    text = report().text
+    assert "Temperature 1.25 fits the 3 validation images best" in text
+    assert "calibration: temperature keeps it" in text
+    assert "1 of 60 test images are called unlike" in text
+    assert "95% 100.0%" in text
+    assert "Among 99 images no two are the same picture." in text
+    assert "groups of test images were tried" in text
+
+
 def test_a_useless_network_is_called_so():
     write_run(wrong=12)
     assert "no better than always answering “cat”" in report().text
@@ -258,6 +280,24 @@ def test_a_missing_file_is_named(missing: Path):
     with pytest.raises(PipelineError) as error:
         main()
     assert str(error.value) == f"{missing}: not there; run `dvc repro`, which makes it"
+
+
+@pytest.mark.parametrize(
+    ("resize", "said"),
+    [
+        (None, "Resized stretched to 8×8 pixels"),
+        ({"method": "pad", "grey": 128}, "Resized padded with grey (128, 128, 128) to 8×8 pixels"),
+        ({"method": "crop", "share": 0.875}, "Resized cropped to 8×8 pixels around the centre"),
+    ],
+)
+def test_how_photographs_were_resized(resize, said):
+    write_run(image_size=8, dataset={"resize": resize} if resize else None)
+    assert said in report().text
+
+
+def test_a_set_that_kept_its_size_was_not_resized():
+    write_run()
+    assert "Resized" not in report().text
 
 
 def test_files_of_two_runs_are_not_mixed():

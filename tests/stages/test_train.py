@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -13,11 +11,26 @@ import pytest
 
 from pipeline.parameters.stages import code_of_all
 from pipeline.runtime import files, paths
+from tests import forking
 from tests.support import recorded_runs, run_stage, set_parameters, write_prepared
 
-pytestmark = pytest.mark.usefixtures("workspace")
+pytestmark = pytest.mark.usefixtures("store")
 
 MODEL = paths.MODEL / "model.keras"
+# The stage, which sends itself a signal when it has written a row of its history.
+STOPPED = """
+import os, runpy, sys
+from pipeline.training import history
+write = history.write_history
+row, number = map(int, sys.argv[1:])
+def write_and_stop(path, rows):
+    write(path, rows)
+    if len(rows) == row:
+        os.kill(os.getpid(), number)
+history.write_history = write_and_stop
+sys.argv = ["stages.train"]
+runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
+"""
 
 
 def ready(**changes: Any) -> None:
@@ -67,14 +80,18 @@ def test_it_learns_saves_and_records(workspace):
     assert not list((workspace / ".state" / "resume").iterdir())
 
 
-def test_the_same_parameters_give_the_same_bytes_and_others_do_not():
+def test_the_same_parameters_give_the_same_bytes_and_others_do_not(workspace):
     digests = []
     for seed in (1, 1, 2):
-        ready(seed=seed, augmentation=True, learning_rate_schedule="one_cycle")
+        ready(epochs=2, seed=seed, augmentation=True, learning_rate_schedule="one_cycle")
         train()
-        digests.append((files.sha256(MODEL), files.sha256(paths.REPORTS / "history.csv")))
+        outs = (MODEL, paths.REPORTS / "history.csv", paths.MODEL / "reference.npz")
+        digests.append(tuple(map(files.sha256, outs)))
     assert digests[0] == digests[1]
     assert digests[0][0] != digests[2][0]
+    recorded = recorded_runs(workspace)
+    assert recorded.status.tolist() == ["FINISHED"] * 3  # the same again is another run
+    assert recorded.run_id.nunique() == 3
 
 
 def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
@@ -97,17 +114,12 @@ def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():
     np.testing.assert_allclose(predictions[[f"p_class {i}" for i in range(3)]], six, atol=1e-5)
 
 
-def test_without_a_validation_part_there_is_no_validation_curve():
-    ready(epochs=1, validation_fraction=0)
-    write_prepared(counts=(60, 0, 30))
+def test_two_classes_have_one_sigmoid_unit_and_no_validation_no_curve():
+    ready(epochs=6, class_weights=True, dropout=[0, 0], validation_fraction=0)
+    write_prepared(classes=2, counts=(60, 0, 30))
     train()
+    assert not (paths.MODEL / "reference.npz").exists()
     assert "val_loss" not in pd.read_csv(paths.REPORTS / "history.csv")
-
-
-def test_two_classes_have_one_sigmoid_unit():
-    ready(epochs=6, class_weights=True, dropout=[0, 0])
-    write_prepared(classes=2)
-    train()
     from pipeline.networks import saving
 
     model = saving.load_model(MODEL)
@@ -117,97 +129,142 @@ def test_two_classes_have_one_sigmoid_unit():
     assert ((found[:, 0] > 0.5) == labels).mean() > 0.8
 
 
-def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> subprocess.Popen[str]:
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_temperature_is_the_saved_model_s_last_layer(classes):
+    from pipeline.evaluation.calibration import at_temperature
+    from pipeline.evaluation.reference import Reference, beside
+    from pipeline.networks import saving
+
+    found = {}
+    images = None
+    for calibration in ("none", "temperature"):
+        ready(epochs=2, calibration=calibration)
+        write_prepared(classes=classes)
+        images = np.load(paths.PREPARED / "test_images.npy")
+        train()
+        said = saving.load_model(MODEL).predict(images, verbose=0)
+        found[calibration] = np.hstack([1 - said, said]) if classes == 2 else said
+        reference = Reference.load(beside(MODEL))
+        assert reference.applied == (calibration == "temperature")
+    assert reference.temperature != 1
+    expected = at_temperature(found["none"], reference.temperature)
+    np.testing.assert_allclose(found["temperature"], expected, atol=1e-4)
+    assert run_stage("evaluate").returncode == 0
+    trust = files.read_json(paths.EXPLANATIONS / "trust.json")["calibration"]
+    labels = np.load(paths.PREPARED / "test_labels.npy").argmax(axis=1)
+    for name, of in (("before", "none"), ("after", "temperature")):
+        loss = -np.log(found[of][np.arange(30), labels]).mean()
+        assert trust[name]["loss"] == pytest.approx(loss, rel=1e-3)
+
+
+def test_a_temperature_without_a_validation_part_is_one_line():
+    ready(calibration="temperature")
+    write_prepared(counts=(60, 0, 30))
+    result = run_stage("train")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "train: calibration: temperature is fitted on a validation part, and there is none; "
+        "set validation_fraction above 0, or calibration to none\n"
+    )
+
+
+def test_what_twins_leave_out_is_not_trained_on():
+    """As if the images were not there: the same bytes as with them gone from the data."""
+    from pipeline.datasets.dropped import DROPPED_FILE
+
+    ready(augmentation="translate", class_weights=True)
+    files.write_json(DROPPED_FILE, [3, 59])
+    train()
+    without = files.sha256(MODEL, paths.REPORTS / "history.csv")
+    DROPPED_FILE.unlink()
+    train()
+    assert files.sha256(MODEL, paths.REPORTS / "history.csv") != without
+    for kind in ("images", "labels"):
+        path = paths.PREPARED / f"train_{kind}.npy"
+        np.save(path, np.delete(np.load(path), [3, 59], axis=0))
+    train()
+    assert files.sha256(MODEL, paths.REPORTS / "history.csv") == without
+
+
+def start_and_kill(after_epochs: int, how: int = signal.SIGKILL) -> forking.Program:
     """Start the stage and kill it as soon as its history has so many epochs."""
     history = paths.REPORTS / "history.csv"
     history.unlink(missing_ok=True)  # as DVC does before it starts a stage
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
+    process = forking.start("stages.train")
+    deadline = time.monotonic() + 500
     while time.monotonic() < deadline and process.poll() is None:
         if history.exists() and len(history.read_text().splitlines()) > after_epochs:
             break
         time.sleep(0.02)
     process.send_signal(how)
-    process.wait(60)
+    process.wait(500)
     return process
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace, how):
-    ready(epochs=60, early_stopping=50, best_weights=True)
+def stopped(row: int, how: int) -> forking.Program:
+    """Run the stage until its history has this row, when it sends itself the signal."""
+    (paths.REPORTS / "history.csv").unlink(missing_ok=True)
+    program = forking.start(str(row), str(how), code=STOPPED)
+    program.wait()
+    return program
+
+
+def test_a_stopped_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace):
+    """Killed (-9) in epoch 3 and interrupted in epoch 5 of six."""
+    ready(epochs=6, early_stopping=5, best_weights=True)
     train()
     whole = files.sha256(MODEL, paths.REPORTS / "history.csv")
     MODEL.unlink()
-    (paths.REPORTS / "history.csv").unlink()
 
-    killed = start_and_kill(after_epochs=4, how=how)
-    assert killed.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    assert stopped(2, signal.SIGKILL).returncode == -signal.SIGKILL
+    interrupted = stopped(4, signal.SIGINT)
+    out, errors = interrupted.communicate()
+    assert interrupted.returncode == 130, errors
+    check_resumed(out, after=2)
     assert not MODEL.exists()
-    trained = len((paths.REPORTS / "history.csv").read_text().splitlines()) - 1
+    assert len((paths.REPORTS / "history.csv").read_text().splitlines()) == 1 + 4
 
-    out = train()
-    resumed = next(line for line in out.splitlines() if "resuming after epoch" in line)
-    after = int(resumed.split("after epoch ")[1].split(",")[0])
-    assert trained <= after < 60
-    assert f"Epoch {after + 1}/60" in out
-    assert f"Epoch {after}/60" not in out  # what was trained is not trained again
+    check_resumed(train(), after=4)
     assert files.sha256(MODEL, paths.REPORTS / "history.csv") == whole
     recorded = recorded_runs(workspace)
-    assert recorded.status.tolist() == ["FINISHED", "FINISHED"]  # the whole one and the resumed one
+    assert recorded.status.tolist() == ["FINISHED", "FINISHED"]  # the whole one and the stopped one
     assert not list((workspace / ".state" / "resume").iterdir())
 
 
-def test_other_parameters_and_other_data_do_not_resume():
-    ready(epochs=1000)
-    start_and_kill(after_epochs=2)
-    ready(epochs=2, seed=7)
-    assert "resuming" not in train()
-    ready(epochs=1000)
-    write_prepared(seed=3)
-    start_and_kill(after_epochs=1)
-    assert len(list(paths.state().glob("resume/train-*"))) == 2
+def check_resumed(out: str, after: int) -> None:
+    """What was trained is not trained again."""
+    assert f"resuming after epoch {after}, from a run that was stopped" in out
+    assert f"Epoch {after + 1}/6" in out
+    assert f"Epoch {after}/6" not in out
 
 
-def test_a_killed_run_is_failed_at_the_next_start(workspace):
+def test_other_parameters_and_other_data_do_not_resume_a_killed_run(workspace):
+    """Nor is a killed run left RUNNING by the next start, or a terminated one by itself."""
     ready(epochs=1000)
     start_and_kill(after_epochs=2)
     assert recorded_runs(workspace).status.tolist() == ["RUNNING"]
     ready(epochs=1, seed=7)
-    train()
+    assert "resuming" not in train()
     assert sorted(recorded_runs(workspace).status) == ["FAILED", "FINISHED"]
-
-
-def test_an_interrupted_run_is_not_left_running(workspace):
     ready(epochs=1000)
-    start_and_kill(after_epochs=2, how=signal.SIGTERM)
-    assert recorded_runs(workspace).status.tolist() == ["FAILED"]
-
-
-def test_mlflow_out_of_reach_costs_a_line_and_no_training():
-    ready(epochs=1)
-    out = train(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert MODEL.exists()
-    lines = [line for line in out.splitlines() if line.startswith("mlflow: ")]
-    assert len(lines) == 1
+    write_prepared(seed=3)
+    assert start_and_kill(after_epochs=1, how=signal.SIGTERM).returncode == 143
+    assert len(list(paths.state().glob("resume/train-*"))) == 2
+    assert sorted(recorded_runs(workspace).status) == ["FAILED", "FAILED", "FINISHED"]
 
 
 def test_a_full_disk_is_one_line_and_training_goes_on_afterwards():
-    ready(epochs=3)
+    ready(epochs=2)
     code = (
         "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
         "runpy.run_module('stages.train', run_name='__main__')"
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
+    result = forking.run(code=code, environment=environment)
     assert result.returncode == 1
     assert result.stderr.strip().splitlines()[-1].startswith("train: no room on the disk")
     assert not MODEL.exists()
-    train()
+    # An MLflow that is out of reach costs a line, and no training.
+    out = train(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert MODEL.exists()
+    assert len([line for line in out.splitlines() if line.startswith("mlflow: ")]) == 1

@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.networks import registry
 from pipeline.parameters.stages import WeightsParameters
 from pipeline.pretrained import imagenet
-from pipeline.pretrained.base import digest
+from pipeline.pretrained.arrays import digest
 from pipeline.runtime import files, paths
 from stages import weights
 from tests.pipeline.pretrained.support import random_arrays, write_legacy_h5
 from tests.support import run_stage
 
+VGG16 = registry.find("vgg16").base.imagenet
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def ask_for(value) -> None:
-    files.write_json(WeightsParameters.path(), {"pretrained_weights": value})
+    files.write_json(WeightsParameters.path(), {"model": "vgg16", "pretrained_weights": value})
 
 
 @pytest.fixture
@@ -59,12 +61,12 @@ def test_a_file_of_ones_own(own_file):
         "sha256": digest(random_arrays(1)),
         "licence": "that of the file",
     }
-    with np.load(paths.WEIGHTS / "vgg16.npz", allow_pickle=False) as arrays:
+    with np.load(paths.WEIGHTS / "weights.npz", allow_pickle=False) as arrays:
         assert arrays.files[:2] == ["block1_conv1_kernel", "block1_conv1_bias"]
         assert digest(dict(arrays)) == record["sha256"]
-    before = files.sha256(paths.WEIGHTS / "vgg16.npz", paths.WEIGHTS / "weights.json")
+    before = files.sha256(paths.WEIGHTS / "weights.npz", paths.WEIGHTS / "weights.json")
     weights.main()
-    assert files.sha256(paths.WEIGHTS / "vgg16.npz", paths.WEIGHTS / "weights.json") == before
+    assert files.sha256(paths.WEIGHTS / "weights.npz", paths.WEIGHTS / "weights.json") == before
 
 
 def test_a_damaged_file_is_one_line_and_leaves_nothing(own_file):
@@ -83,8 +85,6 @@ def test_imagenet_is_the_same_record_from_every_source(monkeypatch):
     ask_for("imagenet")
     arrays = random_arrays(2)
     monkeypatch.setattr(imagenet, "fetch", lambda *_: arrays)
-    published = imagenet.descriptor().model_copy(update={"sha256": digest(arrays)})
-    monkeypatch.setattr(imagenet, "descriptor", lambda: published)
     weights.main()
     record = files.read_json(paths.WEIGHTS / "weights.json")
     assert record["pretrained_weights"] == "imagenet"
@@ -110,6 +110,6 @@ def test_the_real_arrays(shared_data):
     ask_for(str(shared_data / "vgg16_imagenet_notop.h5"))
     weights.main()
     record = files.read_json(paths.WEIGHTS / "weights.json")
-    assert record["sha256"] == imagenet.descriptor().sha256
-    assert record["licence"] == imagenet.descriptor().licence
+    assert record["sha256"] == VGG16.sha256
+    assert record["licence"] == VGG16.licence
     shutil.rmtree(paths.WEIGHTS)

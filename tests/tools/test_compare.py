@@ -49,7 +49,10 @@ def test_two_runs_in_the_shell(tracked, monkeypatch, capsys):
     compare.main(["good", "bad"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["dropout", "[]", "[0.8]"]
-    assert lines[2] == "  A good: test accuracy over seeds 0.8500 ± 0.0707 (2)"
+    assert (
+        lines[2]
+        == "  A good: test accuracy over seeds 0.8500 ± 0.0707 (2), 95% interval 0.2147 to 1.0000"
+    )
     assert lines[3] == "  B bad: test accuracy over seeds 0.5000 (1)"
     assert "B is -40.00 points" in lines[4]
     assert lines[4].endswith("(McNemar): more than chance")

@@ -13,10 +13,14 @@ from PIL import Image
 from pipeline.datasets.decode import decode
 from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
+from pipeline.evaluation import coverage, unlike
+from pipeline.evaluation.reference import Reference, beside
+from pipeline.networks.predicting import predict as predict_all
 from pipeline.tracking import start_run
 from tests.tools.comparison.recording import track
 from tests.tools.serving.training import (
     CLASSES,
+    MODEL,
     encoded,
     picture,
     record,
@@ -24,7 +28,9 @@ from tests.tools.serving.training import (
     write_pictures,
 )
 from tools import predict
+from tools.predicting.engines import engine
 from tools.serving import images
+from tools.serving.model import workspace as workspace_model
 
 
 @pytest.fixture
@@ -147,7 +153,9 @@ def test_no_more_than_a_chunk_is_held(model, monkeypatch):
         return read(path, shape, resize)
 
     monkeypatch.setattr(images, "read", counting)
-    for i, _ in enumerate(predict.predictions(model, write_pictures(Path("many"), 8), Resize())):
+    with workspace_model() as found:
+        asked = engine(found)
+    for i, _ in enumerate(predict.predictions(asked, write_pictures(Path("many"), 8), Resize())):
         if i % 3 == 2:
             alive.clear()
     assert max(most) == 3
@@ -224,8 +232,71 @@ def test_the_command_itself(model):
     write_pictures(Path(), 1)
     Path("text.jpg").write_text("hello")
     command = [sys.executable, "-m", "tools.predict", "0.png", "text.jpg"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 1
     assert done.stdout.count("\n") == 1
     assert done.stdout.startswith("0.png: ")
     assert done.stderr == "predict: text.jpg: not an image of a known format\n"
+
+
+@pytest.fixture
+def measured(model) -> Reference:
+    """A reference beside the model, to which pictures like the first ones are usual."""
+    from pipeline.networks.answering import answering, divided, features_layer
+
+    pixels = np.stack([np.asarray(picture(i))[..., None] for i in range(40)])
+    layer = features_layer(model)
+    rows, features = divided(predict_all(answering(model, layer), pixels), len(CLASSES))
+    labels = np.arange(40) % 3
+    usual = unlike.fit(features, labels, features)
+    reference = Reference(1.0, False, coverage.nonconformity(rows, labels), layer, usual)
+    reference.save(beside(MODEL))
+    return reference
+
+
+def test_sets_with_a_promise(model, measured, capsys):
+    paths = write_pictures(Path(), 3)
+    capsys.readouterr()
+    assert predict.main([*map(str, paths), "--coverage", "0.8", "--json"]) == 0
+    limit = coverage.threshold(measured.scores, 0.8)
+    for i, line in enumerate(capsys.readouterr().out.splitlines()):
+        (row,) = model.predict(np.asarray(picture(i))[None, ..., None], verbose=0)
+        expected = {c for c, p in zip(CLASSES, row, strict=True) if 1 - p <= limit}
+        found = {one["class"] for one in json.loads(line)["top"]}
+        assert found == expected | {CLASSES[row.argmax()]}
+
+
+def test_an_image_of_nothing_known_is_called_so(measured, capsys):
+    (usual,) = write_pictures(Path(), 1)
+    Image.fromarray(np.full((8, 8), 255, "uint8") * np.eye(8, dtype="uint8")).save("odd.png")
+    found = [answer["unlike_training"] for answer in lines(capsys, str(usual), "odd.png")]
+    assert found == [False, True]
+    predict.main([str(usual), "odd.png"])
+    said = capsys.readouterr().out.splitlines()
+    assert [line.endswith(" (unlike the training images)") for line in said] == [False, True]
+
+
+@pytest.mark.parametrize("share", ["1", "0", "0.99"])
+def test_a_promise_that_cannot_be_made(measured, share):
+    write_pictures(Path(), 1)
+    with pytest.raises(PipelineError, match=rf"^--coverage: {share}: "):
+        predict.main(["0.png", "--coverage", share])
+
+
+def test_a_promise_without_a_validation_part(model, capsys):
+    write_pictures(Path(), 1)
+    (answer,) = lines(capsys, "0.png")
+    assert "unlike_training" not in answer
+    with pytest.raises(
+        PipelineError, match=r"^--coverage: the workspace's model had no validation"
+    ):
+        predict.main(["0.png", "--coverage", "0.9"])
+
+
+def test_the_reference_goes_along_with_the_run(tracked, measured, monkeypatch, capsys):
+    write_pictures(Path(), 1)
+    monkeypatch.setenv("DVC_EXP_NAME", "first")
+    record([0.5])
+    beside(MODEL).unlink()
+    (answer,) = lines(capsys, "0.png", "--run", "first")
+    assert answer["unlike_training"] is False

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from pipeline.datasets.decode import decode
 from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 from pipeline.tracking import store
+from tests import forking
 from tests.support import REPOSITORY
 from tests.tools.comparison.recording import track
 from tests.tools.serving.training import encoded, picture, record, write_model
@@ -71,6 +70,8 @@ def test_the_best_is_that_of_the_validation(named, capsys):
         "register: high is now bars version 1, alias best: validation accuracy 0.9000, the best "
         "of 3 runs; 2 on another split or without validation not counted"
     )
+    artifacts = store.connect().client.list_artifacts(best().run_id)
+    assert "model_card.md" in [artifact.path for artifact in artifacts]
     version = best()
     assert version.run_id == high
     assert version.tags["chosen_by"].startswith("validation accuracy 0.9000")
@@ -155,17 +156,15 @@ def test_the_code_that_goes_along_is_what_answers(registered):
         assert (code / name).read_bytes() == (REPOSITORY / name).read_bytes()
 
 
-@pytest.mark.slow
-def test_it_answers_where_the_pipeline_is_not(registered, tmp_path):
+def test_it_answers_where_the_pipeline_is_not(registered, tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "photo.jpg").write_bytes(Path("photo.jpg").read_bytes())
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", ELSEWHERE, store.tracking_uri()],
-        capture_output=True, text=True, env=environment, cwd=elsewhere,
-    )  # fmt: skip
+    address = store.tracking_uri()
+    monkeypatch.chdir(elsewhere)
+    done = forking.run(address, code=ELSEWHERE, environment=environment)
     assert done.returncode == 0, done.stderr
     (answer,) = json.loads(done.stdout.partition("answer")[2])
     np.testing.assert_allclose([answer[column] for column in COLUMNS], registered, atol=1e-5)

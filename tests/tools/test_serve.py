@@ -30,7 +30,7 @@ def tracked(workspace, tmp_path_factory, monkeypatch) -> Path:
 
 
 def ask(line: str) -> dict:
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -51,7 +51,7 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=200)
 
 
 def expected(capsys, *arguments: str) -> dict[str, float]:
@@ -96,7 +96,7 @@ def test_the_printed_line_sends_a_jpeg_and_gets_the_class(tracked, capsys):
         assert listening
         assert set(listening) == {"127.0.0.1"}
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=200)
         assert (process.returncode, out) == (0, "serve: ended\n")
         assert not [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
@@ -114,7 +114,7 @@ def test_keras_and_onnx_give_the_same(tracked, capsys, classes):
             request = urllib.request.Request(
                 address, Path("photo.jpg").read_bytes(), {"Content-Type": "image/jpeg"}
             )
-            with urllib.request.urlopen(request, timeout=60) as given:
+            with urllib.request.urlopen(request, timeout=200) as given:
                 (answer,) = json.load(given)["predictions"]
             with urllib.request.urlopen(
                 address.replace("invocations", "version"), timeout=60

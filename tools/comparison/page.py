@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from tools.comparison.chance import SIGNIFICANT, compare_all, incomparable
 from tools.comparison.together import differing, shown
-from tools.runs.run import Run, setting
+from tools.runs.run import Run, folds_of, setting
 from tools.runs.spread import spread
 from tools.runs.together import same_setting
 
@@ -126,19 +126,35 @@ def _setting_of(run: Run) -> str:
 
 
 def _setting(members: Sequence[Run]) -> dict[str, Any]:
-    """Means over the seeds of a setting, a run each, and how the test accuracy spreads."""
+    """Means over a setting's seeds and folds, a run each, and how the test accuracy spreads."""
     scored = same_setting(members[0], members)
     columns: dict[str, list[float]] = {}
     for run in scored or members:
         for name, value in _metrics(run).items():
             if value is not None:
                 columns.setdefault(name, []).append(value)
-    seeds = spread([run.metrics["test_accuracy"] for run in scored]) if scored else None
+    folds = folds_of(members[0])
+    found = spread([run.metrics["test_accuracy"] for run in scored], folds) if scored else None
     return {
         "metrics": {name: _short(fmean(values)) for name, values in columns.items()},
-        "accuracy": seeds
-        and {name: _short(getattr(seeds, name)) for name in ("mean", "deviation", "count")},
+        "accuracy": found
+        and {
+            **{name: _short(getattr(found, name)) for name in ("mean", "deviation", "count")},
+            "interval": [_short(end) for end in found.interval or ()],
+            "repeats": _repeats(scored),
+        },
     }
+
+
+def _repeats(runs: Sequence[Run]) -> str:
+    """What the runs of a setting repeat, in words: 3 seeds, 5 folds, 2 seeds × 5 folds."""
+    counts = {
+        key: len({run.parameters.get(key, "") for run in runs})
+        for key in ("seed", "fold")
+        if key == "seed" or folds_of(runs[0])
+    }
+    words = [f"{n} {key}s" for key, n in counts.items() if n > 1] or ["one seed"]
+    return " × ".join(words)
 
 
 def _rank(run: Run) -> tuple[bool, bool, float]:

@@ -19,7 +19,7 @@ PARAMS_FILE = "params.yaml"
 @dataclass(frozen=True)
 class Experiment:
     """`parameters` is the whole of params.yaml for this experiment; `group` is
-    the name that it shares with its repeats under other training seeds."""
+    the name that it shares with its repeats under other training seeds and folds."""
 
     name: str
     group: str
@@ -86,20 +86,36 @@ def parameters_of(text: str) -> dict[str, Any]:
     return values
 
 
-def with_seeds(
-    where: str, name: str, base: Base, overrides: Mapping[str, Any], seeds: int | None
+def repeated(
+    where: str,
+    name: str,
+    base: Base,
+    overrides: Mapping[str, Any],
+    seeds: int | None,
+    folds: int | None,
 ) -> list[Experiment]:
-    """The experiment, or `seeds` repeats of it that differ in the training seed alone.
+    """The experiment, or repeats of it: `seeds` training seeds with each of `folds` folds.
 
     The seeds count up from the one that it would have: 42, 43, 44 …; the
-    split's seed stays.
+    split's seed stays, and so does the test part.
     """
+    if folds is not None:
+        for key in ("folds", "fold"):
+            if key in overrides:
+                raise PipelineError(
+                    f"{where}: {key}: stands under overrides or in a grid, and folds beside it; "
+                    "keep one of the two"
+                )
+        overrides = {**overrides, "folds": folds, "fold": folds - 1}  # the largest is one, too
     values = base.changed(where, overrides)
-    if seeds is None:
-        return [Experiment(name, name, values)]
     first = values["seed"]
-    base.changed(where, {**overrides, "seed": first + seeds - 1})  # the largest is one, too
-    return [
-        Experiment(f"{name}-seed{seed}", name, {**values, "seed": seed})
-        for seed in range(first, first + seeds)
-    ]
+    if seeds is not None:
+        base.changed(where, {**overrides, "seed": first + seeds - 1})
+    found = []
+    for seed in range(first, first + (seeds or 1)):
+        for fold in range(folds) if folds else [values["fold"]]:
+            words = [name]
+            words += [f"seed{seed}"] if seeds else []
+            words += [f"fold{fold}"] if folds else []
+            found.append(Experiment("-".join(words), name, {**values, "seed": seed, "fold": fold}))
+    return found

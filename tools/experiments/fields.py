@@ -45,6 +45,7 @@ Overrides = Annotated[dict[str, Any], BeforeValidator(_lines)]
 Values = Annotated[list[Any], BeforeValidator(_values)]
 Grid = Annotated[dict[str, Values], BeforeValidator(_lines)]
 Seeds = Annotated[Count, Field(le=1000)]
+Folds = Annotated[Count, Field(ge=2, le=100)]
 
 
 def combined(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
-"""An experiment file: a list, a grid, repeats over seeds, a search, rows with published figures.
+"""An experiment file: a list, a grid, repeats over seeds and folds, a search, published figures.
 
 name: digits               # of a grid or a search; the file's own name where it is left out
 defaults:                  # of all experiments: what they change in params.yaml
   dataset: digits
   epochs: 5
 seeds: 3                   # training seeds of each, on the same split; one run where left out
+folds: 5                   # each fold validates once; with seeds, each seed with each fold
 grid:                      # each experiment with each combination of these values; without
   dropout: [0.2, 0.8]      # `experiments` the combinations alone
 experiments:
@@ -16,6 +17,7 @@ experiments:
     data: digits, 80/20    # in words
     expected:              # what a source gives for it
       {source: course notes, accuracy: 0.98, seconds: 12, diagonal: [9, 10], words: fast, note: …}
+    against: adam          # another row, whose predictions are compared with these
     open: why it cannot be run here
 
 search:                    # in place of grid, seeds and experiments: Optuna chooses
@@ -41,8 +43,17 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pipeline.errors import PipelineError
 from pipeline.parameters.checked import Checked, check, read_yaml, shown
 from pipeline.parameters.schema import Count, Number, Seed, Whole
-from tools.experiments.experiment import Base, Experiment, with_seeds
-from tools.experiments.fields import Grid, Name, Overrides, Seeds, Values, check_once, combined
+from tools.experiments.experiment import Base, Experiment, repeated
+from tools.experiments.fields import (
+    Folds,
+    Grid,
+    Name,
+    Overrides,
+    Seeds,
+    Values,
+    check_once,
+    combined,
+)
 
 
 class Expected(Checked):
@@ -57,14 +68,16 @@ class Expected(Checked):
 
 
 class Entry(Checked):
-    """One experiment of the list, or several that differ in a grid's values and in the seed."""
+    """One experiment of the list, or several that differ in a grid's values, seed and fold."""
 
     name: Name
     overrides: Overrides = Field(default_factory=dict)
     grid: Grid = Field(default_factory=dict)
     seeds: Seeds | None = None
+    folds: Folds | None = None
     data: str = ""
     expected: Expected = Expected()
+    against: str = ""
     open: str = ""
     tuning_log: bool = False
 
@@ -129,13 +142,14 @@ class ExperimentFile(Checked):
     name: Name
     defaults: Overrides = Field(default_factory=dict)
     seeds: Seeds | None = None
+    folds: Folds | None = None
     grid: Grid = Field(default_factory=dict)
     experiments: Annotated[list[Entry], Field(min_length=1)] | None = None
     search: Search | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        listed = [key for key in ("experiments", "grid", "seeds") if getattr(self, key)]
+        listed = [key for key in ("experiments", "grid", "seeds", "folds") if getattr(self, key)]
         if self.search is None and not {"experiments", "grid"} & set(listed):
             raise ValueError("expected experiments, a grid or a search")
         if self.search and listed:
@@ -161,7 +175,7 @@ class ExperimentFile(Checked):
         return self.experiments or [Entry(name=self.name)]
 
     def combinations(self, entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What each of an entry's experiments is called and changes, seeds aside."""
+        """What each of an entry's experiments is called and changes, repeats aside."""
         grid = {**self.grid, **entry.grid}
         for chosen in combined(grid):
             parts = [f"{key}-{_word(value)}" for key, value in chosen.items()]
@@ -182,8 +196,10 @@ class ExperimentFile(Checked):
         found: list[Experiment] = []
         for entry in self.entries if entries is None else entries:
             seeds = self.seeds if entry.seeds is None else entry.seeds
+            folds = self.folds if entry.folds is None else entry.folds
             for name, overrides in self.combinations(entry):
-                found += with_seeds(f"{where}: {name}", prefix + name, base, overrides, seeds)
+                named = f"{where}: {name}", prefix + name
+                found += repeated(*named, base, overrides, seeds, folds)
         try:
             check_once([experiment.name for experiment in found], "experiments")
         except ValueError as error:

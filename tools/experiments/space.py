@@ -69,7 +69,8 @@ class Space:
 
     def _check(self, where: str, values: Mapping[str, Any]) -> None:
         resolved = resolved_parameters(where, {**self.base.values, **self.defaults, **values})
-        if resolved["validation_fraction"] == 0 and not resolved["dataset"].startswith("/"):
+        own = resolved["folds"] or resolved["dataset"].startswith("/")
+        if resolved["validation_fraction"] == 0 and not own:
             raise PipelineError(
                 f"{where}: validation_fraction: 0 leaves nothing to choose by; set it above 0"
             )

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tools.experiments.experiment import Experiment
-from tools.runs.run import Run
+from tools.runs.run import Run, folds_of
 from tools.runs.spread import Spread, spread
 
-HEADER = ("experiment", "runs", "test accuracy", "test loss", "training")
+HEADER = ("experiment", "runs", "test accuracy", "95% interval", "test loss", "training")
 
 
 def comparison(
@@ -15,8 +15,8 @@ def comparison(
 ) -> str:
     """The best mean accuracy first; what failed stands below with its last line.
 
-    A mean of several seeds has its spread behind it: one standard deviation of
-    the sample.
+    A mean of several seeds and folds has its spread behind it, one standard
+    deviation of the sample, and then the interval of that mean.
     """
     groups: dict[str, list[Run]] = {}
     for experiment in experiments:
@@ -36,15 +36,16 @@ def comparison(
 def spread_of(runs: Sequence[Run], metric: str) -> Spread:
     """A figure of those runs that have it; of none it is no number."""
     found = [run.metrics[metric] for run in runs if metric in run.metrics]
-    return spread(found or [math.nan])
+    return spread(found or [math.nan], folds_of(runs[0]) if runs else None)
 
 
 def _row(group: str, runs: Sequence[Run]) -> tuple[str, ...]:
-    seconds = spread_of(runs, "train_seconds")
+    seconds, accuracy = spread_of(runs, "train_seconds"), spread_of(runs, "test_accuracy")
     return (
         group,
         str(len(runs)),
-        spread_of(runs, "test_accuracy").words(),
+        accuracy.words(),
+        accuracy.interval_words(),
         spread_of(runs, "test_loss").words(),
         "–" if math.isnan(seconds.mean) else f"{seconds.words(1)} s",
     )

@@ -21,6 +21,7 @@ def describe(source: Source) -> dict[str, Any]:
     return {
         "version": VERSION,
         "name": source.name,
+        "title": source.dataset.get("title"),
         "network": source.parameters.get("model"),
         "classes": list(source.model.classes),
         "input": {

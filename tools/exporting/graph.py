@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from pipeline.networks import saving
-from tools.exporting.refusals import Unconvertible
+from tools.exporting.refusals import UnconvertibleError
 
 INPUT = "pixels"
 OUTPUT = "probabilities"
@@ -58,21 +58,19 @@ def frozen(model: keras.Model) -> Any:
     )
 
 
-def layer_of(model: keras.Model, message: str) -> str:
-    """The name of the layer that a converter's message names by the path of an operation."""
-    parts = re.findall(r"[\w.]+(?=/)", message)
-    names = {layer.name for layer in model.layers}
-    for part in parts:
+def layer_of(path: str, layers: set[str]) -> str | None:
+    """The layer in a path of TensorFlow's: fast_cnn_1/conv_1_1/convolution__7 is of conv_1."""
+    for part in path.split("/"):
         for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in names:
+            if name in layers:
                 return name
-    return "unknown"
+    return None
 
 
-def refuse(model: keras.Model, form: str, operation: str, message: str) -> Unconvertible:
-    """The error for an operation that a format lacks."""
-    layer = layer_of(model, message)
-    return Unconvertible(
+def refuse(model: keras.Model, form: str, operation: str, path: str) -> UnconvertibleError:
+    """The error for an operation, at this path of the graph, that a format lacks."""
+    layer = layer_of(path, {layer.name for layer in model.layers}) or "unknown"
+    return UnconvertibleError(
         f"{form}: layer {layer}: this format has no operation {operation}; "
         "leave this format out, or train without this layer"
     )

@@ -38,7 +38,9 @@ def render(description: Mapping[str, Any], model: bytes) -> str:
         runtime=runtime["ort.wasm.min.js"].decode("utf-8"),
         runtime_version=npm.RUNTIME,
         # It is loaded from memory, where there is no address beside it; none is asked for.
-        glue=base64.b64encode(glue.replace("import.meta.url", "document.baseURI").encode()).decode(),
+        glue=base64.b64encode(
+            glue.replace("import.meta.url", "document.baseURI").encode()
+        ).decode(),
         wasm=packed(runtime["ort-wasm-simd-threaded.wasm"]),
         model=packed(model),
         description=_in_script({key: description[key] for key in _BESIDE}),

@@ -3,5 +3,5 @@
 from pipeline.errors import PipelineError
 
 
-class Unconvertible(PipelineError):
+class UnconvertibleError(PipelineError):
     """A format that cannot hold this model; others may."""

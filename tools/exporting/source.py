@@ -21,6 +21,8 @@ from tools.runs import experiments, recorded, together
 from tools.runs.run import Run
 from tools.serving import trained
 
+# What a check and the ranges of 8 bits need.
+_PARTS = ("train", "test")
 REPORTS = ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv")
 
 
@@ -29,8 +31,9 @@ class Source:
     """A trained model with what it came from.
 
     `name` is that of its folder in exports/; `prepared` is the folder with its images,
-    `dataset` describes them (dataset.json) and `reports` has the text of the reports that are there. `run` is its
-    record, None where there is none; `weights` describes its pretrained base, if any.
+    `dataset` describes them (dataset.json), `reports` has the texts of those reports that
+    are there. `run` is its record, None where there is none; `weights` describes its
+    pretrained base, if any, and `tags` what it was trained on.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Source:
     run: Run | None = None
     reports: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def images(self, part: str) -> np.ndarray:
         """uint8 (n, height, width, channels) of a part, not in memory.
@@ -81,7 +85,7 @@ def of_workspace() -> Iterator[Source]:
         }
         record = paths.WEIGHTS / "weights.json"
         yield Source(
-            folder_name(run.name if run else identity.run_name(parameters)),
+            folder_name(_name(run, parameters)),
             model,
             digest,
             paths.PREPARED,
@@ -90,13 +94,17 @@ def of_workspace() -> Iterator[Source]:
             run,
             found,
             files.read_json(record) if record.is_file() else {},
+            _tags_of(run),
         )
 
 
 @contextmanager
-def of_run(name: str) -> Iterator[Source]:
+def of_run(name: str, with_images: bool = True) -> Iterator[Source]:
     """The model of a run, by any of its names; its images are the workspace's, where those
     are the same, or come from DVC's cache.
+
+    Args:
+        with_images: False where the description of the data is enough.
 
     Raises:
         PipelineError: there is no such run, or its model or its images are nowhere.
@@ -109,34 +117,52 @@ def of_run(name: str) -> Iterator[Source]:
         kept = next((e for e in experiments.list_experiments() if e.name in run.experiments), None)
         described = paths.PREPARED / "dataset.json"
         here = files.read_json(described) if described.is_file() else {}
-        if here and here.get("digest") == run.data_digest:
-            prepared = paths.PREPARED
-        elif kept is not None:
+        dataset, prepared = here, paths.PREPARED
+        if not here or here.get("digest") != run.data_digest:
             prepared = scratch
-            names = [f"{part}_{kind}.npy" for part in ("train", "test") for kind in ("images", "labels")]
-            for wanted in ("dataset.json", *names):
-                experiments.fetch(kept, paths.PREPARED / wanted, scratch / wanted)
-        else:
-            raise PipelineError(
-                f"{name}: the images that it was trained on are not those of data/prepared; "
-                "bring them back first (`dvc exp apply`, `git checkout` and `dvc repro`)"
-            )
+            if kept is not None:
+                _fetch(kept, scratch, with_images)
+                dataset = files.read_json(scratch / "dataset.json")
+            elif with_images:
+                raise PipelineError(
+                    f"{name}: the images that it was trained on are not those of data/prepared; "
+                    "bring them back first (`git checkout` of its commit and `dvc repro`)"
+                )
+            else:
+                known = identity.dataset_name(run.parameters)
+                dataset = {"name": known, "digest": run.data_digest}
         yield Source(
             folder_name(run.name),
             model,
             files.sha256(model.file),
             prepared,
-            files.read_json(prepared / "dataset.json"),
+            dataset,
             run.parameters,
             run,
             _reports_of(run, kept),
             _weights_of(kept),
+            _tags_of(run),
         )
+
+
+def _fetch(kept: experiments.Experiment, folder: Path, with_images: bool) -> None:
+    """Bring what DVC keeps of an experiment's data/prepared into `folder`."""
+    names = ["dataset.json"]
+    if with_images:
+        names += [f"{part}_{kind}.npy" for part in _PARTS for kind in ("images", "labels")]
+    for name in names:
+        experiments.fetch(kept, paths.PREPARED / name, folder / name)
 
 
 def folder_name(name: str) -> str:
     """A run's name as a folder's: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "model"
+
+
+def _name(run: Run | None, parameters: Mapping[str, Any]) -> str:
+    if run:
+        return run.name
+    return identity.run_name(parameters) if parameters else "workspace"
 
 
 def _run_of(digest: str) -> Run | None:
@@ -170,3 +196,12 @@ def _weights_of(kept: experiments.Experiment | None) -> Mapping[str, Any]:
     if kept is None:
         return {}
     return experiments.Files(kept).json(paths.WEIGHTS / "weights.json") or {}
+
+
+def _tags_of(run: Run | None) -> dict[str, str]:
+    """What MLflow knows of the processor and the libraries."""
+    if run is None or run.source != "MLflow":
+        return {}
+    with contextlib.suppress(StoreError):
+        return dict(recorded.open_store().client.get_run(run.id).data.tags)
+    return {}

@@ -20,7 +20,7 @@ def write(
 
     Raises:
         PipelineError: see `page.render`.
-        Unconvertible: an operation that ONNX lacks, with its layer.
+        UnconvertibleError: an operation that ONNX lacks, with its layer.
     """
     plain = to_onnx.converted(model)
     if images is None:

@@ -7,7 +7,6 @@ not have: so the converter is called here.
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +22,7 @@ def write(model: keras.Model, path: Path) -> None:
     """Write the model as a .tflite file that takes any number of images.
 
     Raises:
-        Unconvertible: an operation that LiteRT lacks, with its layer.
+        UnconvertibleError: an operation that LiteRT lacks, with its layer.
     """
     path.write_bytes(_converted(model))
 
@@ -45,7 +44,8 @@ def write_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
 def _converted(model: keras.Model, samples: Samples | None = None) -> bytes:
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.frozen(model)], model)
+    function = graph.frozen(model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if samples:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -57,4 +57,6 @@ def _converted(model: keras.Model, samples: Samples | None = None) -> bytes:
         lacking = re.search(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))
         if not lacking:
             raise
-        raise graph.refuse(model, "litert", lacking[1], str(error)) from None
+        nodes = function.graph.as_graph_def().node
+        path = next((node.name for node in nodes if node.op == lacking[1]), "")
+        raise graph.refuse(model, "litert", lacking[1], path) from None

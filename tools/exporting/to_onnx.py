@@ -5,7 +5,7 @@ Normalization holds, and numbers its names anew each time: so tf2onnx is called 
 frozen graph, and the names are given by the layers.
 """
 
-import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def write(model: keras.Model, path: Path) -> None:
     """Write the model as ONNX, with the names `pixels` and `probabilities`.
 
     Raises:
-        Unconvertible: an operation that ONNX lacks, with its layer.
+        UnconvertibleError: an operation that ONNX lacks, with its layer.
     """
     path.write_bytes(converted(model).SerializeToString(deterministic=True))
 
@@ -35,8 +35,9 @@ def write_int8(model: keras.Model, path: Path, images: np.ndarray) -> None:
     quantized.eight_bits(converted(model), path, images)
 
 
+@lru_cache(maxsize=1)
 def converted(model: keras.Model) -> Any:
-    """The model as an onnx.ModelProto."""
+    """The model as an onnx.ModelProto, which stays as it is: other formats begin with it, too."""
     import onnx
 
     found = _convert(model)
@@ -44,7 +45,7 @@ def converted(model: keras.Model) -> Any:
     known = {schema.name for schema in onnx.defs.get_all_schemas()}
     for node in found.graph.node:
         if node.op_type not in known or node.domain not in ("", "ai.onnx"):
-            raise graph.refuse(model, "onnx", node.op_type, f"{node.name}/")
+            raise graph.refuse(model, "onnx", node.op_type, node.name)
     onnx.checker.check_model(found, full_check=True)
     return found
 
@@ -96,7 +97,7 @@ def _rename(found: Any, layers: set[str]) -> None:
     del found.graph.node[:]
     found.graph.node.extend(nodes)
     for node in found.graph.node:
-        layer = _layer(node.name or node.output[0], layers)
+        layer = graph.layer_of(node.name or node.output[0], layers) or "model"
         for source in node.input:
             if source not in names:  # a constant: those of operations are named before
                 names[source] = _numbered(f"{layer}/constant", counts)
@@ -129,15 +130,6 @@ def _ordered(found: Any) -> list[Any]:
         waiting.append((node, True))
         waiting += [(makers[name], False) for name in reversed(node.input) if name in makers]
     return [type(node).FromString(node.SerializeToString()) for node in ordered]
-
-
-def _layer(path: str, layers: set[str]) -> str:
-    """The layer in a path of TensorFlow's: fast_cnn_1/conv_1_1/convolution__7 is of conv_1."""
-    for part in path.split("/"):
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in layers:
-                return name
-    return "model"
 
 
 def _numbered(name: str, counts: dict[str, int]) -> str:

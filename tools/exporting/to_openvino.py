@@ -16,7 +16,7 @@ def write(model: keras.Model, path: Path) -> None:
     """Write the model as OpenVINO's two files, the weights in float32.
 
     Raises:
-        Unconvertible: an operation that ONNX lacks, with its layer.
+        UnconvertibleError: an operation that ONNX lacks, with its layer.
     """
     import openvino as ov
 

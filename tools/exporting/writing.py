@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,13 @@ class Writer:
             if one.name == "html":
                 self._html(one, int8)
                 continue
-            self._kept(one, one.file, lambda path, one=one: one.writer.write(self.model, path))
+            self._kept(one, one.file, partial(one.writer.write, self.model))
             if int8 and one.int8:
                 images = self._training_images(one)
                 self._kept(
                     one,
                     one.int8,
-                    lambda path, one=one, images=images: one.writer.write_int8(
-                        self.model, path, images
-                    ),
+                    partial(one.writer.write_int8, self.model, images=images),
                     exact=False,
                 )
         shutil.copyfile(SNIPPETS / "classify.py", self.folder / "classify.py")
@@ -77,7 +76,7 @@ class Writer:
         self._kept(
             one,
             one.file,
-            lambda path: one.writer.write(self.model, path, self.description, images),
+            partial(one.writer.write, self.model, description=self.description, images=images),
             exact=False,
         )
 
@@ -157,7 +156,7 @@ class Writer:
             shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         path.unlink()
         if known:
-            self.say(f"removed {', '.join(known)}: of an older model")
+            self.say(f"removed {', '.join(known)}: of another model or an earlier program")
 
     def _describe(self) -> None:
         self.description["files"] = dict(sorted(self.description["files"].items()))

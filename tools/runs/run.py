@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pipeline.training.history import kept_epoch
 
 # What does not change the model: two runs that differ in these alone are one setting.
-REPEATED = ("seed", "explain_image")
+REPEATED = ("seed", "fold", "explain_image")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,20 @@ class Run:
 
 
 def setting(run: Run) -> str:
-    """What two runs share that differ in nothing but the seed of the training."""
-    return repr((sorted(decisive(run.parameters).items()), run.data_digest))
+    """What two runs share that differ in nothing but the seed of the training and the fold.
+
+    Folds train on unlike data and are tested on the same images.
+    """
+    data = run.data_digest
+    if folds_of(run):
+        data = run.results.outcome.images if run.results.outcome else run.id
+    return repr((sorted(decisive(run.parameters).items()), data))
+
+
+def folds_of(run: Run) -> int | None:
+    """How many folds the run is one of; None where there are none."""
+    folds = run.parameters.get("folds", "null")
+    return int(folds) if folds.isdigit() else None
 
 
 def decisive(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -100,11 +100,12 @@ def _same(run: Run, other: Run) -> bool:
 
 
 def same_setting(run: Run, runs: Sequence[Run]) -> list[Run]:
-    """The finished runs that differ from this one in the seed alone, one (the newest) a seed."""
-    found: dict[str, Run] = {}
+    """The finished runs that differ from this one in seed and fold alone, of each the newest."""
+    found: dict[tuple[str, str], Run] = {}
     for other in runs:
         if "test_accuracy" in other.metrics and setting(other) == setting(run):
-            found.setdefault(other.parameters.get("seed", ""), other)
+            repeat = other.parameters.get("seed", ""), other.parameters.get("fold", "")
+            found.setdefault(repeat, other)
     return list(found.values())
 
 

@@ -2,6 +2,8 @@
 
 images.py      files, folders and globs to pixels, by the rules of the data sets' room
 answers.py     probabilities to classes
+model.py       a model's file with its classes, of the workspace
+asked.py       a model with its reference: is an image like the training ones?
 trained.py     where a model and its class names are: workspace, run, registry
 registry.py    the best run, registered under the alias `best`
 classifier.py  what MLflow loads: encoded images in, classes out

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files
 from pipeline.tracking.model import copy_code, requirements
 from tools.serving.trained import Trained
@@ -31,13 +32,20 @@ def write_classifier(target: Path, model: Trained, entry: Any, run_id: str) -> N
     data = target.parent / "data"
     data.mkdir()
     (data / classifier.MODEL_FILE).write_bytes(model.file.read_bytes())
+    reference = beside(model.file)
+    if reference.is_file():
+        (data / reference.name).write_bytes(reference.read_bytes())
     files.write_json(data / classifier.CLASSES_FILE, model.classes)
     files.write_json(data / classifier.RESIZE_FILE, model.resize.described())
     columns = ["probability", *(f"p_{label}" for label in model.classes)]
     signature = ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, classifier.COLUMN)]),
         outputs=Schema(
-            [ColSpec(DataType.string, "class"), *(ColSpec(DataType.float, c) for c in columns)]
+            [
+                ColSpec(DataType.string, "class"),
+                *(ColSpec(DataType.float, c) for c in columns),
+                *([ColSpec(DataType.boolean, classifier.UNLIKE)] if reference.is_file() else []),
+            ]
         ),
     )
     mlflow.pyfunc.save_model(

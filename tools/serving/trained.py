@@ -1,15 +1,14 @@
 """Where a trained model and the names of its classes are.
 
-    workspace()          data/model of the current folder
+    workspace()          data/model of the current folder (tools.serving.model)
     of_run(name)         an experiment: MLflow's run with its model, else DVC's commit
     of_registry(name)    the version that carries the alias `best`
 
 Each is a context manager: what had to be fetched goes again at its end.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,44 +16,19 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError, did_you_mean
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files, paths
 from pipeline.tracking import store
 from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.sqlite import StoreError
 from tools.runs import experiments, recorded
 from tools.runs.run import Run
+from tools.serving.model import Trained as Trained
+from tools.serving.model import described_by
+from tools.serving.model import workspace as workspace
 
 MODEL_FILE = paths.MODEL_FILE.name
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model's file, its classes in the order of its probabilities, what it is called, and how
-    the images of its training got their size."""
-
-    file: Path
-    classes: list[str]
-    title: str
-    resize: Resize
-    run_id: str = ""  # MLflow's, where it is known
-
-
-@contextmanager
-def workspace() -> Iterator[Trained]:
-    """The model of the current folder.
-
-    Raises:
-        PipelineError: there is none yet.
-    """
-    file, dataset = paths.MODEL_FILE, paths.PREPARED / "dataset.json"
-    for path in (file, dataset):
-        if not path.is_file():
-            raise PipelineError(
-                f"{path}: not there; run `dvc repro`, which makes it, or name a run by --run"
-            )
-    yield _by(files.read_json(dataset), file, "the workspace's model")
 
 
 @contextmanager
@@ -185,7 +159,7 @@ def described(found: Path, title: str, run_id: str = "") -> Trained:
     known = described.get("metadata") or {}
     if file is None or not known.get("classes"):
         raise PipelineError(f"{title}: its logged model has no {MODEL_FILE} with class names")
-    return _by(known, file, title, run_id)
+    return described_by(known, file, title, run_id)
 
 
 @contextmanager
@@ -195,14 +169,10 @@ def _of_commit(experiment: experiments.Experiment) -> Iterator[Trained]:
         file, dataset = Path(scratch) / MODEL_FILE, Path(scratch) / "dataset.json"
         experiments.fetch(experiment, paths.MODEL_FILE, file)
         experiments.fetch(experiment, paths.PREPARED / "dataset.json", dataset)
+        with suppress(PipelineError):  # a model without a validation part has none
+            experiments.fetch(experiment, beside(paths.MODEL_FILE), beside(file))
         title = f"experiment {experiment.name} ({experiment.commit[:7]})"
-        yield _by(files.read_json(dataset), file, title)
-
-
-def _by(known: Mapping[str, Any], file: Path, title: str, run_id: str = "") -> Trained:
-    """A model with what dataset.json, or MLmodel's metadata, say of it."""
-    resize = Resize.read(known.get("resize"))
-    return Trained(file, list(known["classes"]), title, resize, run_id)
+        yield described_by(files.read_json(dataset), file, title)
 
 
 def _without_model(run: Run) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from pipeline.networks import layers as layers  # registers the classes that a model may hold
+from pipeline.networks import temperature as temperature
 from pipeline.networks import views as views
 
 

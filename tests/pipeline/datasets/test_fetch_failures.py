@@ -71,8 +71,8 @@ def test_a_broken_download_goes_on_where_it_stood(
     ("fault", "reason", "tries"),
     [
         (faults.broken, "the connection broke", 3),
-        (faults.truncated, "another MD5 than it should have", 3),
-        (faults.wrong, "another MD5 than it should have", 3),
+        (faults.truncated, "another digest than it should have", 3),
+        (faults.wrong, "another digest than it should have", 3),
         (faults.stalled, "no byte for 1 s", 3),
         (faults.unwell, "503 Service Unavailable", 3),
         (faults.web_page, "a web page (text/html) in place of the file", 1),

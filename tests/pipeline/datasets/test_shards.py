@@ -222,7 +222,7 @@ def test_tar_reads_it(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=500,
     )
     assert listed.stdout.splitlines() == [name for name, _ in images]
     assert listed.stderr == ""

@@ -2,8 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -13,6 +11,7 @@ from pipeline import backend
 from pipeline.explain import grad_cam
 from pipeline.explain.cam import BATCH
 from pipeline.networks import build
+from tests import forking
 from tests.support import REPOSITORY
 
 MINMAX = {"method": "minmax", "mean": [0.0], "variance": [1.0]}
@@ -159,11 +158,6 @@ def test_other_backends_give_the_same_map(name: str) -> None:
         "print(grad_cam(model, image)[0, 1, 2], grad_cam(model, image).sum())\n"
         "print(activations(model, image[0])['conv_1'][1, 2].round(6).tolist())\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "KERAS_BACKEND": name},
-    )
+    path = {"KERAS_BACKEND": name, "PYTHONPATH": str(REPOSITORY)}
+    result = forking.run(code=code, environment={**os.environ, **path})
     assert result.stdout == "1.0 1.0\n[1.0, 0.0]\n", result.stderr

@@ -34,6 +34,7 @@ def write_run(
     validation: bool = True,
     names: bool = False,
     heat: bool = True,
+    twins: tuple[int, ...] = (),
     dataset: dict[str, Any] | None = None,
     **parameters: Any,
 ) -> None:
@@ -75,6 +76,7 @@ def write_run(
     _write_predictions(classes, labels["test"], predicted, names)
     _write_explanations(size, list(range(wrong)), heat)
     _write_layers((size, size, channels), count, TOTAL)
+    _write_trust(tested, twins)
 
 
 def _write_history(phases: tuple[str, ...], validation: bool) -> None:
@@ -145,6 +147,48 @@ def _write_explanations(size: int, mistakes: list[int], heat: bool) -> None:
         paths.EXPLANATIONS / "explanations.json",
         {"image": 0, "layers": list(maps), "mistakes": mistakes},
     )
+
+
+def _write_trust(tested: int, twins: tuple[int, ...]) -> None:
+    """A temperature that is not applied, one promise, and twins of some test images in training."""
+    said = {"error": 0.1, "error_interval": [0.05, 0.2], "loss": 0.75, "loss_interval": [0.5, 1.0]}
+    calibration = {
+        "temperature": 1.25,
+        "applied": False,
+        "images": 3,
+        "before": said,
+        "after": said,
+    }
+    kept = {
+        "promised": 0.95,
+        "right": tested,
+        "coverage": 1.0,
+        "size": 1.5,
+        "single": 0.5,
+        "largest": 2,
+    }
+    most = [{"position": 1, "times": 1.25}, {"position": 0, "times": 0.75}]
+    unlike = {"expected": 0.05, "layer": "conv_2", "images": 1, "of": tested, "most": most}
+    found = {"calibration": calibration, "sets": [kept], "unlike": unlike}
+    files.write_json(paths.EXPLANATIONS / "trust.json", found)
+    shown = [
+        {
+            "images": [{"part": "train", "position": 0}, {"part": "test", "position": position}],
+            "chance": 1e-9,
+            "bits": 3,
+            "by": "pixels",
+        }
+        for position in twins
+    ]
+    pairs = {"train-test": len(twins)} if twins else {}
+    described = {
+        "images": 99,
+        "everyone": True,
+        "pairs": pairs,
+        "tested": list(twins),
+        "shown": shown,
+    }
+    files.write_json(paths.TWINS / "twins.json", described)
 
 
 def _write_layers(shape: tuple[int, int, int], classes: int, total: int) -> None:

@@ -26,7 +26,7 @@ LAYERS = [
 
 
 def trained(fine_tune_from: str | None) -> list[str]:
-    return [each["trained"] for each in layer_table(LAYERS, fine_tune_from)]
+    return [each["trained"] for each in layer_table(LAYERS, fine_tune_from, "block5_pool")]
 
 
 def test_fine_tuned_layers_belong_to_the_second_phase_and_the_head_to_both() -> None:
@@ -34,7 +34,7 @@ def test_fine_tuned_layers_belong_to_the_second_phase_and_the_head_to_both() -> 
 
 
 def test_without_fine_tuning_the_table_is_the_models() -> None:
-    assert layer_table(LAYERS, None) == LAYERS
+    assert layer_table(LAYERS, None, None) == LAYERS
 
 
 def test_the_total_is_that_of_all_layers() -> None:

@@ -1,8 +1,6 @@
 """What a saved model says of our own layers, so that it loads wherever they stand by then."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.networks import layers, saving, views
+from tests import forking
 
 # The names in every model that was ever saved: registered name to the module of its class.
 FIRST_MODULES = {
@@ -91,11 +90,7 @@ def test_our_classes_are_found_by_their_registered_names(tmp_path, pixels, modul
             each["module"] = module
     path = with_config(path, changed, tmp_path / "other.keras")
     np.save(tmp_path / "pixels.npy", pixels)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(path), str(tmp_path / "pixels.npy")],
-        capture_output=True,
-        text=True,
-    )
+    done = forking.run(str(path), str(tmp_path / "pixels.npy"), code=LOAD)
     assert done.returncode == 0, done.stderr
     answer, modules = done.stdout.partition("answer")[2].splitlines()
     expected = model.predict(pixels, verbose=0)

@@ -61,6 +61,15 @@ class TestRefused:
             ("seed", "-1", "input should be greater than or equal to 0, not -1"),
             ("deterministic", "1", "input should be a valid boolean, not 1"),
             ("channels", "2", "input should be 1 or 3, not 2"),
+            *(
+                ("image_size", given, f"expected pixels a side, 1 to 1024, or [height, width], not {shown}")
+                for given, shown in (
+                    ("0", "0"), ("1025", "1025"), ("true", "True"), ("32.0", "32.0"), ("a", "'a'"),
+                    ("[32]", "[32]"), ("[32, 0]", "[32, 0]"), ("[1, 2, 3]", "[1, 2, 3]"),
+                    ("[1, true]", "[1, True]"), ("[]", "[]"),
+                )
+            ),
+            ("resize", "squash", "input should be 'stretch', 'crop' or 'pad', not 'squash'"),
             ("dataset", "5", "input should be a valid string, not 5"),
             ("threads", "null", "expected a whole number, not None"),
         ],

@@ -1,10 +1,12 @@
 """Nulls filled in with what was published, combinations that make no sense refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.networks import registry as networks
 from pipeline.parameters.reader import read_parameters
 from pipeline.parameters.resolve import cut, resolve
 from pipeline.parameters.stages import STAGES, StageParameters
@@ -108,6 +110,9 @@ def test_ones_own_images_get_the_published_size(tmp_path):
         ({"model": "vgg16", "image_size": 31},
          "image_size: 31×31 pixels are too few for vgg16, which needs 32×32; set image_size to 32 "
          "or more"),
+        ({"model": "inception_v3", "image_size": 74},
+         "image_size: 74×74 pixels are too few for inception_v3, which needs 75×75; set image_size "
+         "to 75 or more"),
         ({"model": "vgg16", "channels": 1}, "channels: vgg16 takes 3 channels, not 1"),
         ({"normalization": "imagenet"}, "normalization: imagenet goes with a pretrained base, which "
                                         "two_block_cnn has not; use minmax or standard"),
@@ -139,11 +144,59 @@ def test_what_makes_no_sense_is_refused(changes, line):
     assert refusal("params") == line
 
 
+@pytest.mark.parametrize(
+    ("given", "size"), [(64, 64), ([48, 64], [48, 64]), ([64, 64], 64), (None, 32)]
+)
+def test_a_size_is_a_number_or_a_pair(tmp_path, given, size):
+    own = cuts(dataset=str(tmp_path), image_size=given)["prepare"]
+    assert (own.image_size, own.resize) == (size, "stretch")
+
+
+def test_the_published_way_to_resize_and_ones_own(tmp_path, monkeypatch):
+    found = networks.find("two_block_cnn")
+    crops = replace(found, published=replace(found.published, resize="crop"))
+    monkeypatch.setitem(networks._NETWORKS, "two_block_cnn", crops)
+    assert resolved()["resize"] == "stretch"  # a named set that keeps its size
+    assert resolved(image_size=32)["resize"] == "crop"
+    assert resolved(dataset=str(tmp_path), image_size=None)["resize"] == "crop"
+    assert resolved(resize="pad")["resize"] == "pad"
+    assert resolved(dataset="mnist_5k", image_size=None)["resize"] == "pad"
+
+
+def test_a_named_set_of_which_nothing_would_be_left():
+    with pytest.raises(PipelineError) as error:
+        resolved(dataset="mnist_5k", model="mnist_cnn", resize="crop", image_size=[4, 1000])
+    assert str(error.value) == (
+        "resize: crop: mnist_5k has 28×28 pixels, of which crop leaves nothing; use stretch"
+    )
+
+
+@pytest.mark.parametrize(("optimizer", "kept"), [("sgd", 0.9), ("rmsprop", 0.9)])
+def test_momentum_goes_with_sgd_and_rmsprop(optimizer, kept):
+    assert resolved(optimizer=optimizer, momentum=0.9)["momentum"] == kept
+    with pytest.raises(PipelineError, match=r"^momentum: goes with sgd and rmsprop, not adam; le"):
+        resolved(optimizer="adam")
+
+
 def test_a_wrong_layer_gets_the_list_of_the_right_ones():
     with pytest.raises(
-        PipelineError, match=r"^fine_tune_from: block9: unknown layer; known: block1_"
+        PipelineError,
+        match=r"^fine_tune_from: block9: unknown layer; the 5 blocks of vgg16 begin at "
+        r"block1_conv1, block2_conv1, block3_conv1, block4_conv1, block5_conv1$",
     ):
         resolved(model="vgg16", fine_tune_from="block9")
+
+
+@pytest.mark.parametrize("number", [-6, 0, 1])
+def test_a_wrong_number_of_blocks_gets_the_right_ones(number):
+    line = "vgg16 has 5 blocks; expected a number from -1, the last of them, to -5, or a layer's"
+    with pytest.raises(PipelineError, match=f"^fine_tune_from: {number}: {line} name$"):
+        resolved(model="vgg16", fine_tune_from=number)
+
+
+def test_a_number_of_blocks_becomes_the_first_layer_of_theirs():
+    assert cuts(model="vgg16", fine_tune_from=-1)["train"].fine_tune_from == "block5_conv1"
+    assert cuts(model="vgg16", fine_tune_from=-2)["features"].fine_tune_from == "block4_conv1"
 
 
 def test_a_relative_path_gets_the_absolute_one(workspace):

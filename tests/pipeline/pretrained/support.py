@@ -11,16 +11,19 @@ import h5py
 import numpy as np
 import onnx
 
-from pipeline.pretrained.base import Arrays, layer_names, shapes
+from pipeline.networks.bases import Wheel
+from pipeline.pretrained.arrays import Arrays, layout
+from pipeline.pretrained.wheel import read_onnx
 
 MEMBER = "fake_tumor/models/vgg16.onnx"
+FAKE = Wheel("fake-tumor==1.0", MEMBER, "MIT", read_onnx)
 
 
 def random_arrays(seed: int = 0) -> Arrays:
     """VGG16's 26 arrays with values that keep the maps' size from layer to layer (He et al.)."""
     generator = np.random.default_rng(seed)
     arrays = {}
-    for name, shape in shapes().items():
+    for name, shape in layout("vgg16").shapes.items():
         scale = np.float32(np.sqrt(2 / np.prod(shape[:-1])) if len(shape) == 4 else 0.1)
         arrays[name] = generator.standard_normal(shape, dtype="float32") * scale
     return arrays
@@ -30,19 +33,38 @@ def write_legacy_h5(path: Path, arrays: Arrays, group: str = "") -> Path:
     """Keras' layout of 2015: a group for each layer, the arrays under their old names."""
     with h5py.File(path, "w") as file:
         root = file.create_group(group) if group else file
-        for layer in layer_names():
+        layers = [layer for layer in layout("vgg16").layers if f"{layer}_bias" in arrays]
+        root.attrs["layer_names"] = [*layers, "block5_pool"]
+        for layer in layers:
             names = {f"{layer}_W_1:0": f"{layer}_kernel", f"{layer}_b_1:0": f"{layer}_bias"}
-            for old, name in names.items():
-                if name in arrays:
-                    root.create_dataset(f"{layer}/{old}", data=arrays[name])
-        root.create_group("block5_pool")
+            _write_group(root, layer, {old: arrays[name] for old, name in names.items()})
+        _write_group(root, "block5_pool", {})
     return path
+
+
+def write_nested_h5(path: Path, arrays: Arrays) -> Path:
+    """The same of a model that has the base as one of its layers, with a dense layer above."""
+    names = {f"{name[::-1].replace('_', '/', 1)[::-1]}:0": name for name in arrays}
+    with h5py.File(path, "w") as file:
+        root = file.create_group("model_weights")
+        root.attrs["layer_names"] = [b"input_1", b"vgg16", b"dense"]
+        _write_group(root, "input_1", {})
+        _write_group(root, "vgg16", {old: arrays[name] for old, name in names.items()})
+        _write_group(root, "dense", {"dense/kernel:0": np.ones((512, 2), "float32")})
+    return path
+
+
+def _write_group(root: h5py.Group, layer: str, found: dict[str, np.ndarray]) -> None:
+    group = root.create_group(layer)
+    group.attrs["weight_names"] = [name.encode() for name in found]
+    for name, array in found.items():
+        group.create_dataset(name, data=array)
 
 
 def onnx_bytes(arrays: Arrays, last: str = "block5_conv3") -> bytes:
     """An ONNX model as tf2onnx writes it: kernels (out, in, h, w), a head behind the base."""
     nodes, tensors, inputs = [], [], "input"
-    for layer in layer_names():
+    for layer in layout("vgg16").layers:
         kernel, bias = f"functional_1/{layer}_1/convolution:0", f"functional_1/{layer}_1/Squeeze:0"
         tensors += [
             onnx.numpy_helper.from_array(

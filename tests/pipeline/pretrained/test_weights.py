@@ -15,9 +15,9 @@ IMAGENET = {"method": "imagenet", "mean": [0.0] * 3, "variance": [1.0] * 3}
 @pytest.fixture(scope="module")
 def folder(arrays, tmp_path_factory):
     path = tmp_path_factory.mktemp("loaded")
-    save_arrays(path / "vgg16.npz", arrays)
+    save_arrays(path / "weights.npz", arrays)
     yield path
-    (path / "vgg16.npz").unlink()
+    (path / "weights.npz").unlink()
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def model(folder):
 
 def test_the_same_arrays_give_the_same_bytes(folder, tmp_path, arrays):
     save_arrays(tmp_path / "again.npz", arrays)
-    assert (tmp_path / "again.npz").read_bytes() == (folder / "vgg16.npz").read_bytes()
+    assert (tmp_path / "again.npz").read_bytes() == (folder / "weights.npz").read_bytes()
 
 
 def test_every_convolution_gets_its_own(model, arrays):
@@ -43,7 +43,7 @@ def test_every_convolution_gets_its_own(model, arrays):
 
 def test_without_arrays_the_line_says_who_writes_them(tmp_path):
     with pytest.raises(
-        PipelineError, match=r"vgg16\.npz: not there; `dvc repro weights` writes it"
+        PipelineError, match=r"weights\.npz: not there; `dvc repro weights` writes it"
     ):
         load_into(None, tmp_path)
 

@@ -1,15 +1,21 @@
 """A file of one's own, in each layout that is read, and each that is not."""
 
+import zipfile
+
 import h5py
 import keras
 import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.pretrained.base import digest, layer_names, shapes
+from pipeline.pretrained.arrays import digest, layout
 from pipeline.pretrained.weights import save_arrays
-from pipeline.pretrained.weights_file import read_file
-from tests.pipeline.pretrained.support import write_legacy_h5
+from pipeline.pretrained.weights_file import read_file as read_file_of
+from tests.pipeline.pretrained.support import write_legacy_h5, write_nested_h5
+
+
+def read_file(path):
+    return read_file_of(path, layout("vgg16"))
 
 
 def refusal(path) -> str:
@@ -24,7 +30,7 @@ def keras_model(arrays):
     """Keras' own VGG16 inside another model, with an optimizer's moments for every array."""
     base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
     for layer in base.layers:
-        if layer.name in layer_names():
+        if layer.name in layout("vgg16").layers:
             layer.set_weights([arrays[f"{layer.name}_kernel"], arrays[f"{layer.name}_bias"]])
     inputs = keras.Input((32, 32, 3))
     outputs = keras.layers.Dense(2)(keras.layers.Flatten()(base(inputs)))
@@ -34,10 +40,14 @@ def keras_model(arrays):
     return model
 
 
-@pytest.mark.parametrize("group", ["", "model_weights", "model_weights/vgg16"])
+@pytest.mark.parametrize("group", ["", "model_weights"])
 def test_the_legacy_layout(tmp_path, arrays, group):
     path = write_legacy_h5(tmp_path / "a.h5", arrays, group)
     assert digest(read_file(path)) == digest(arrays)
+
+
+def test_the_legacy_layout_of_a_base_inside_a_model(tmp_path, arrays):
+    assert digest(read_file(write_nested_h5(tmp_path / "a.h5", arrays))) == digest(arrays)
 
 
 def test_the_moments_of_an_old_optimizer_are_not_the_weights(tmp_path, arrays):
@@ -77,7 +87,7 @@ def test_another_network_is_refused(tmp_path, arrays):
     fewer = {name: array for name, array in arrays.items() if not name.startswith("block5")}
     path = write_legacy_h5(tmp_path / "vgg11.h5", fewer)
     assert refusal(path) == (
-        "pretrained_weights: vgg11.h5: not the weights of VGG16's base: block5_conv1_kernel "
+        "pretrained_weights: vgg11.h5: not the weights of vgg16's base: block5_conv1_kernel "
         "is missing (20 of its 26 arrays are there)"
     )
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(3, 3)])
@@ -85,11 +95,23 @@ def test_another_network_is_refused(tmp_path, arrays):
     assert refusal(tmp_path / "small.keras").endswith("(0 of its 26 arrays are there)")
 
 
-def test_two_arrays_for_one_place_are_refused(tmp_path, arrays):
+def test_an_array_too_many_is_refused(tmp_path, arrays):
     path = write_legacy_h5(tmp_path / "a.h5", arrays)
     with h5py.File(path, "a") as file:
-        file["block1_conv1/again"] = arrays["block1_conv1_bias"]
-    assert "two arrays for block1_conv1_bias" in refusal(path)
+        layer = file["block1_conv1"]
+        layer["again"] = arrays["block1_conv1_bias"]
+        layer.attrs["weight_names"] = [*layer.attrs["weight_names"], "again"]
+    assert refusal(path) == (
+        "pretrained_weights: a.h5: not the weights of vgg16's base: block1_conv1 has 3 arrays, "
+        "expected 2"
+    )
+
+
+def test_two_layers_of_one_name_are_refused(tmp_path, arrays):
+    path = write_legacy_h5(tmp_path / "a.h5", arrays)
+    with h5py.File(path, "a") as file:
+        file.attrs["layer_names"] = [*file.attrs["layer_names"], "block1_conv1"]
+    assert "two layers are called block1_conv1" in refusal(path)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.7, 0.9999])
@@ -115,13 +137,27 @@ def test_pickles_are_not_loaded(tmp_path, arrays):
         def __reduce__(self):
             return (pytest.fail, ("the pickle was loaded",))
 
-    objects = np.empty(shapes()["block1_conv1_bias"], object)
+    objects = np.empty(64, object)
     objects[0] = Bomb()
     path = tmp_path / "bomb.npz"
     small = {name: np.zeros(1, "float32") for name in arrays} | {"block1_conv1_bias": objects}
     with path.open("wb") as file:
         np.savez(file, **small)
-    assert "allow_pickle=False" in refusal(path)
+    assert refusal(path) == (
+        "pretrained_weights: bomb.npz: block1_conv1_bias holds Python objects, which are not "
+        "loaded; expected numbers"
+    )
+
+
+def test_an_archive_of_something_else_is_refused_by_its_name(tmp_path):
+    """As PyTorch saves its models: a pickle beside the numbers."""
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"cos\nsystem\n")
+    assert refusal(path) == (
+        "pretrained_weights: model.pt: holds archive/data.pkl, which is no array; expected "
+        "Keras' .h5, .weights.h5 or .keras, or .npz"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"<html>", b"\x80\x04."])

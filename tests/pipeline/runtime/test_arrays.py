@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.runtime import arrays
 from pipeline.runtime.arrays import ArrayWriter, load_array, read_in_steps
+from tests.support import recorded_syncs
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3, 2)).astype("float32")
 
@@ -27,6 +28,21 @@ def test_the_file_is_what_numpy_writes(tmp_path: Path, shape: tuple[int, ...], d
     loaded = load_array(tmp_path / "ours.npy")
     assert loaded.tolist() == array.tolist()
     assert not loaded.flags.writeable
+
+
+def test_rows_are_on_the_disk_before_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut rows that never came would else count as done."""
+    with ArrayWriter(tmp_path / "a.npy", ROWS.shape, ROWS.dtype) as writer:
+        empty = (tmp_path / "a.npy").stat().st_size
+        done = recorded_syncs(monkeypatch)
+        record = writer._record
+        monkeypatch.setattr(writer, "_record", lambda n: (done.append(f"{n} rows"), record(n)))
+        writer.append(ROWS[:5])
+        writer.checkpoint()
+        assert done[:2] == [f"{empty + 5 * 24} bytes", "5 rows"]
+        writer.append(ROWS[5:])
 
 
 @settings(max_examples=15, deadline=None)

@@ -65,7 +65,7 @@ def test_what_a_killed_download_left_is_gone_on_with(tmp_path):
 def test_other_bytes_are_refused(tmp_path):
     with serving(giving(CONTENT[1:])) as server:
         line = refusal(f"{server}a.h5", tmp_path)
-    assert line == "http://HOST/a.h5: another MD5 than it should have"
+    assert line == "http://HOST/a.h5: another digest than it should have"
 
 
 def test_a_connection_that_breaks(tmp_path):

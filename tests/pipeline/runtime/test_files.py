@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import WAITING, exclusive
+from tests.support import recorded_syncs
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -27,6 +28,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_other():
         write()
     assert path.read_text() == "old"
     assert sorted(p.name for p in Path().iterdir()) == ["a.txt", "params.yaml"]
+
+
+def test_the_bytes_are_on_the_disk_before_the_name(monkeypatch):
+    """After a power cut an empty file under the right name would be taken for a whole one."""
+    done = recorded_syncs(monkeypatch)
+    rename = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda path, to: (done.append(f"name {to}"), rename(path, to))[1]
+    )
+    files.write_text(Path("a.txt"), "whole")
+    assert done == ["5 bytes", "name a.txt"]
 
 
 def test_publish_takes_the_place_of_an_old_folder():

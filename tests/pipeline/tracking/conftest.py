@@ -1,4 +1,4 @@
-"""A real SQLite store for each test, copied from one that is made once."""
+"""A real SQLite store for each test."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.tracking import runs, sqlite, store
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    store.quiet()
-    sqlite.make_if_new(path)
-    return path
+from pipeline.tracking import runs, store
 
 
 @pytest.fixture

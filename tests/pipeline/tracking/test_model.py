@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -12,6 +10,7 @@ import pytest
 
 from pipeline.networks import build, layers, saving
 from pipeline.tracking import start_run
+from tests import forking
 from tests.support import REPOSITORY
 
 PARAMETERS = {"model": "tiny_cnn", "dataset": "digits"}
@@ -84,7 +83,7 @@ def test_it_predicts_as_the_pipeline_does(tracked, classes, activation, capfd):
         loaded.predict(COLOUR)
 
 
-def test_it_loads_where_the_pipeline_is_not(tracked, tmp_path):
+def test_it_loads_where_the_pipeline_is_not(tracked, tmp_path, monkeypatch):
     path = save(three_layers_of_ours())
     expected = saving.load_model(path).predict(COLOUR, verbose=0)
     record = start_run(PARAMETERS, {})
@@ -97,16 +96,9 @@ def test_it_loads_where_the_pipeline_is_not(tracked, tmp_path):
     np.save(elsewhere / "pixels.npy", COLOUR)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-I", "-c", ELSEWHERE),
-            *(f"sqlite:///{tracked / 'mlflow.db'}", f"runs:/{record.run_id}/model"),
-        ],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=elsewhere,
-    )
+    monkeypatch.chdir(elsewhere)
+    addresses = (f"sqlite:///{tracked / 'mlflow.db'}", f"runs:/{record.run_id}/model")
+    done = forking.run(*addresses, code=ELSEWHERE, environment=environment)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.partition("answers")[2])
     assert answers["classes"] == ["a", "b", "c"]

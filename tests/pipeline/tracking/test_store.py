@@ -95,7 +95,7 @@ def test_three_processes_at_once_make_one_store_and_lose_nothing(new_process):
         )
         for _ in range(3)
     ]
-    said = [worker.communicate(timeout=120)[0] for worker in workers]
+    said = [worker.communicate(timeout=500)[0] for worker in workers]
     assert said == ["", "", ""]  # no 'database is locked', and no talk of MLflow's
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     database = new_process / "mlflow.db"

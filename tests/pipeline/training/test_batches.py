@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import backend
+from pipeline.parameters.schema import AUGMENTATIONS
+from pipeline.training import augmentation
 from pipeline.training.batches import Batches, balanced_weights
 
 
@@ -67,14 +69,43 @@ def test_two_classes_have_the_column_of_class_1():
     np.testing.assert_array_equal(targets, [[0], [1], [0], [1]])
 
 
-def test_augmentation_follows_from_seed_epoch_and_batch():
-    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
-    labels = np.eye(4, dtype="float32")
-    batches = Batches(images, labels, 2, augmentation="affine", mirror=True)
-    first = batches[0][0]
-    np.testing.assert_array_equal(first, batches[0][0])
-    batches.epoch = 1
-    assert (first != batches[0][0]).any()
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"augmentation": word} for word in (*AUGMENTATIONS, "translate+random_erasing")),
+        {"mixup": 0.4},
+        {"cutmix": 1.0},
+        {"augmentation": "random_resized_crop", "mixup": 0.4, "cutmix": 1.0},
+    ],
+    ids=str,
+)
+def test_what_is_drawn_follows_from_seed_epoch_and_batch(options):
+    """The same image twice, so that batch 0 and 1 differ by what is drawn alone."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 12, 8, 3), dtype="uint8")
+    images, labels = np.tile(images, (2, 1, 1, 1)), np.tile(np.eye(6, dtype="float32"), (2, 1))
+
+    def drawn(seed: int = 1, epoch: int = 0, batch: int = 0) -> list[np.ndarray]:
+        batches = Batches(images, labels, 6, seed=seed, mirror=True, **options)
+        batches.epoch = epoch
+        return list(batches[batch])
+
+    first = drawn()
+    assert first[0].dtype == np.uint8
+    for one, again in zip(first, drawn(), strict=True):
+        np.testing.assert_array_equal(one, again)
+    for other in (drawn(seed=2), drawn(epoch=1), drawn(batch=1)):
+        assert (first[0] != other[0]).any()
+    assert (first[0] != images[:6]).any()
+
+
+def test_words_are_done_in_their_order_by_one_generator():
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype="uint8")
+    words = "random_resized_crop+random_erasing"
+    batches = Batches(images, np.eye(4, dtype="float32"), 4, seed=5, augmentation=words)
+    generator = np.random.default_rng([5, 0, 0])
+    cropped = augmentation.random_resized_crop(images, generator, False)
+    expected = augmentation.random_erasing(cropped, generator)
+    np.testing.assert_array_equal(batches[0][0], expected)
 
 
 def test_translation_mirrors_each_image_every_other_epoch():

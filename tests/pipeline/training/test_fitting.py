@@ -12,11 +12,12 @@ from pipeline.networks import build
 from pipeline.training import checkpoint
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress
-from pipeline.training.fitting import CHECKPOINT, Phase, fit, should_stop
+from pipeline.training.fitting import CHECKPOINT, Phase, compile_phase, fit, should_stop
 from pipeline.training.history import best_epoch
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 8, 8, 1), dtype="uint8")
+NORMALIZATION = {"method": "minmax", "mean": [], "variance": []}
 LABELS = np.eye(3, dtype="float32")[GENERATOR.integers(0, 3, 40)]
 
 
@@ -32,8 +33,7 @@ def deterministic() -> None:
 def phases(seed: int = 1, **options):
     """Two phases of a small network with dropout; the first trains the last layers alone."""
     keras.utils.set_random_seed(seed)
-    normalization = {"method": "minmax", "mean": [], "variance": []}
-    model = build("two_block_cnn", (8, 8, 1), 3, normalization=normalization)
+    model = build("two_block_cnn", (8, 8, 1), 3, normalization=NORMALIZATION)
     settings = {
         "epochs": 3,
         "optimizer": "adam",
@@ -164,15 +164,42 @@ def test_half_a_checkpoint_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"best_weights": True}])
-@pytest.mark.parametrize("die_after", [1, 3, 6])
-def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options, die_after):
+def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options):
     options = {"ema": 0.9, **options}
     whole, history, _ = train(tmp_path / "whole", **options)
-    train(tmp_path / "killed", die_after=die_after, **options)
-    resumed, resumed_history, _ = train(tmp_path / "killed", **options)
-    assert resumed_history == history
-    for ours, theirs in zip(resumed, whole, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for die_after in (1, 3, 6):
+        folder = tmp_path / f"killed after {die_after}"
+        train(folder, die_after=die_after, **options)
+        resumed, resumed_history, _ = train(folder, **options)
+        assert resumed_history == history, folder.name
+        for ours, theirs in zip(resumed, whole, strict=True):
+            np.testing.assert_array_equal(ours, theirs, folder.name)
+
+
+def test_one_sigmoid_and_labels_that_are_shared(tmp_path):
+    """Cross-entropy takes the shares; right is who answers the larger of them."""
+    model = build("tiny_cnn", (8, 8, 1), 2, normalization=NORMALIZATION)
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]], "float32")
+    batches = Batches(IMAGES[:4], shares, 4)
+    phase = Phase(
+        "train", model, batches, None, 1, "sgd", 0.0, 0.0, 0.1, "constant", 0, 0.0, None, False,
+        mixed=True,
+    )  # fmt: skip
+    compile_phase(phase)
+    answers = model.predict(IMAGES[:4], verbose=0)[:, 0].astype("float64")
+    loss, accuracy = model.evaluate(*batches[0], verbose=0)
+    entropy = -(shares[:, 1] * np.log(answers) + shares[:, 0] * np.log(1 - answers)).mean()
+    assert loss == pytest.approx(entropy, rel=1e-4)
+    assert accuracy == ((answers > 0.5) == [False, True, True, False]).mean()
+
+
+@pytest.mark.parametrize(("worth", "said"), [(0.0, 2), (60.0, 0)])
+def test_what_an_epoch_takes_is_said_after_the_first(tmp_path, monkeypatch, capsys, worth, said):
+    monkeypatch.setattr("pipeline.runtime.estimate.WORTH_SECONDS", worth)
+    train(tmp_path, epochs=2)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "an epoch takes" in line]
+    assert len(lines) == said  # once a phase
+    assert all(line.endswith("the one left 1 minute") for line in lines)
 
 
 def test_the_exponential_mean_is_what_it_says(tmp_path):

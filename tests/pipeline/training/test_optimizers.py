@@ -1,4 +1,4 @@
-"""Muon: orthogonal steps of kernels of one length; the rest by momentum."""
+"""Muon: orthogonal steps of kernels of one length; the rest by momentum. The others' own."""
 
 import keras
 import numpy as np
@@ -57,6 +57,25 @@ def test_the_rest_moves_by_nesterovs_momentum_at_its_own_share():
     np.testing.assert_allclose(dense, moved * Muon.DENSE, rtol=1e-5)
     np.testing.assert_allclose(bias, moved * Muon.BIASES, rtol=1e-5)
     np.testing.assert_allclose(offset, moved * Muon.OFFSETS, rtol=1e-5)
+
+
+def test_momentum_of_sgd_adds_up_the_steps():
+    moved = variable([[1.0]], "kernel")
+    sgd = optimizer("sgd", 0.1, 0.0, momentum=0.9)
+    for _ in range(3):
+        sgd.apply([np.ones((1, 1), "float32")], [moved])
+    np.testing.assert_allclose(moved, [[1 - 0.1 * (1 + 1.9 + 2.71)]], rtol=1e-6)
+
+
+def test_momentum_of_rmsprop_lengthens_its_steps():
+    ends = []
+    for momentum in (0.0, 0.9):
+        moved = variable([[1.0]], "kernel")
+        rmsprop = optimizer("rmsprop", 0.01, 0.0, momentum=momentum)
+        for _ in range(5):
+            rmsprop.apply([np.ones((1, 1), "float32")], [moved])
+        ends.append(1 - float(np.array(moved)[0, 0]))
+    assert ends[1] > 1.8 * ends[0] > 0
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd", "muon"])

@@ -107,7 +107,7 @@ def command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"{room}.{name}", *arguments]
 
 
-def run(name: str, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+def run(name: str, *arguments: str, seconds: float = 500) -> subprocess.CompletedProcess[str]:
     """Run an entry point in the current folder to its end."""
     return subprocess.run(
         command(name, *arguments), capture_output=True, text=True, timeout=seconds

@@ -32,7 +32,8 @@ def write_model(channels: int = 1, classes: list[str] | None = None, seed: int =
 
 def record(
     accuracies: list[float], *, classes: list[str] | None = None, data: str = "sha256:one",
-    validated: bool = True, **parameters: Any,
+    validated: bool = True, resize: dict[str, Any] | None = None,
+    shape: tuple[int, ...] = (8, 8, 1), **parameters: Any,
 ) -> str:  # fmt: skip
     """A finished run with the model of the workspace; returns its id."""
     given = {"dataset": "bars", "model": "tiny_cnn", "best_weights": False, **parameters}
@@ -41,7 +42,7 @@ def record(
     rows = [[i + 1, 0.5, 0.5] + [a, 1 - a] * validated for i, a in enumerate(accuracies)]
     files.write_csv(paths.REPORTS / "history.csv", header, rows)
     run.log_artifact(paths.REPORTS / "history.csv")
-    run.log_model(MODEL, np.zeros((1, 8, 8, 1), "uint8"), classes or CLASSES)
+    run.log_model(MODEL, np.zeros((1, *shape), "uint8"), classes or CLASSES, resize)
     run.log_metrics({"test_accuracy": 1 - accuracies[-1]})  # choosing by it would choose another
     run.finish()
     assert run.run_id

@@ -26,8 +26,9 @@ function seedsVerdict(first, second) {
   const spread = (run) => {
     const { accuracy } = settings[run.setting];
     if (!accuracy) return "no score";
-    return accuracy.deviation === null ? `${spelled(accuracy.mean)} (one seed)`
-      : `${spelled(accuracy.mean)} ± ${spelled(accuracy.deviation)} over ${accuracy.count} seeds`;
+    if (accuracy.deviation === null) return `${spelled(accuracy.mean)} (one run)`;
+    const ends = accuracy.interval.map((end) => spelled(end)).join(" to ");
+    return `${spelled(accuracy.mean)} ± ${spelled(accuracy.deviation)} over ${accuracy.repeats}, the mean's 95% interval ${ends}`;
   };
   const start = "The test compares these two trained models; another seed gives another model. ";
   if (first.setting === second.setting) {

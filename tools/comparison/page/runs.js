@@ -1,12 +1,13 @@
 // The data of the page, and what is chosen.
 //
 // A run: id, name, experiments (DVC's names), status, failure, problems, started (seconds),
-// commit, setting (which of the settings; the same for runs that differ in the seed alone),
+// commit, setting (which of the settings; the same for runs that differ in seed and fold alone),
 // parameters (as params.yaml spells them), metrics, history (a list a column), kept (the epoch,
 // from 1, whose weights the model has), classes (which of the lists of names), confusion (steps
 // and counts, see cells), images and right (of the test part, and how many it names rightly).
 //
-// A setting: metrics (means over its seeds), accuracy {mean, deviation, count} of the test.
+// A setting: metrics (means over its seeds and folds), accuracy {mean, deviation, count, interval
+// (of the mean, 95%; empty of one run), repeats (in words)} of the test.
 // pairs: see Pairs in chance.py. best: ids, the best first. chosen: the ids chosen at first.
 
 const { runs, differing, same, classes: classLists, settings, pairs, best, chosen, significant } =

@@ -5,7 +5,7 @@
 const COLUMNS = [
   { key: "name", title: "experiment", kind: "name", value: (row) => row.name },
   metric("test_accuracy", "test accuracy"),
-  { key: "seeds", title: "over seeds", kind: "number", value: (row) => row.accuracy?.mean, text: seedsText, more: settings.every(({ accuracy }) => !(accuracy?.count > 1)) },
+  { key: "seeds", title: "over seeds and folds", kind: "number", value: (row) => row.accuracy?.mean, text: seedsText, more: settings.every(({ accuracy }) => !(accuracy?.count > 1)) },
   metric("val_accuracy", "validation accuracy"),
   metric("gap", "train − validation"),
   ...differing.map((name) => ({
@@ -39,8 +39,9 @@ function dated(seconds) {
 
 function seedsText({ accuracy }) {
   if (!accuracy) return "–";
-  const { mean, deviation, count } = accuracy;
-  return deviation === null ? "one seed" : `${spelled(mean)} ± ${spelled(deviation)} (${count})`;
+  const { mean, deviation, count, interval } = accuracy;
+  if (deviation === null) return "one run";
+  return `${spelled(mean)} ± ${spelled(deviation)} (${count}), 95%: ${interval.map((end) => spelled(end)).join(" to ")}`;
 }
 
 // A row of the table: one run, or all runs of a setting.
@@ -52,7 +53,7 @@ function rowOf(members) {
     ids: members.map((run) => run.id),
     name: members.length > 1 ? `${first.name} and ${members.length - 1} more` : names(first),
     parameters: members.length > 1
-      ? { ...first.parameters, seed: `${new Set(members.map((run) => run.parameters.seed)).size} seeds` }
+      ? { ...first.parameters, ...repeats(members) }
       : first.parameters,
     metrics: members.length > 1 ? metrics : first.metrics,
     accuracy,
@@ -61,6 +62,12 @@ function rowOf(members) {
     status: [states.join(", ").toLowerCase(), first.failure, ...first.problems].filter(Boolean).join(": "),
     scored: members.some((run) => run.metrics.test_accuracy != null),
   };
+}
+
+// How many seeds and folds stand behind one row, where it is more than one.
+function repeats(members) {
+  const counted = ["seed", "fold"].map((key) => [key, new Set(members.map((run) => run.parameters[key])).size]);
+  return Object.fromEntries(counted.filter(([, count]) => count > 1).map(([key, count]) => [key, `${count} ${key}s`]));
 }
 
 const names = (run) => [run.name, ...run.experiments.filter((name) => name !== run.name)].join(", ");

@@ -10,13 +10,14 @@ Needs Pillow, NumPy and the file's runtime: onnxruntime for .onnx, ai-edge-liter
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 
-def read(path, description):
+def read(path: str, description: dict) -> np.ndarray:
     """An image file as the model was trained on them: uint8 (1, height, width, channels)."""
     taken, resize = description["input"], description["resize"]
     height, width, channels = taken["height"], taken["width"], taken["channels"]
@@ -30,7 +31,7 @@ def read(path, description):
     return np.asarray(image).reshape(1, height, width, channels)
 
 
-def fit(image, height, width, resize):
+def fit(image: Image.Image, height: int, width: int, resize: dict) -> Image.Image:
     """The image at height × width, by the rule that model.json names."""
     bilinear, (wide, high) = Image.Resampling.BILINEAR, image.size
     if (wide, high) == (width, height):
@@ -52,7 +53,7 @@ def fit(image, height, width, resize):
     return image.resize((width, height), bilinear)
 
 
-def opened(path):
+def opened(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """A function from pixels, uint8 (n, height, width, channels), to float32 (n, classes)."""
     if path.suffix == ".onnx":
         import onnxruntime
@@ -66,7 +67,7 @@ def opened(path):
         taken = interpreter.get_input_details()[0]["index"]
         given = interpreter.get_output_details()[0]["index"]
 
-        def answer(pixels):
+        def answer(pixels: np.ndarray) -> np.ndarray:
             interpreter.resize_tensor_input(taken, pixels.shape)
             interpreter.allocate_tensors()
             interpreter.set_tensor(taken, pixels)
@@ -84,7 +85,7 @@ def opened(path):
     raise SystemExit(f"{path}: expected a file that ends in .onnx, .tflite or .xml")
 
 
-def main():
+def main() -> None:
     here = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description="Name the class of images.")
     parser.add_argument("images", nargs="+")

@@ -1,0 +1,63 @@
+"""data/model/reference.npz: what the answers of a model are measured with, beside the model.
+
+Small arrays, no pickle: the temperature, the validation images' scores for sets with a promise
+(`coverage`), and what the training images were like (`unlike`). A model that had no validation
+part has none.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.evaluation.unlike import Unlike
+from pipeline.runtime import files
+
+NAME = "reference.npz"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`temperature` is what fits the validation images best; with `applied` it is the model's
+    last layer. `scores` are those of `coverage.nonconformity`; `layer` names the layer whose
+    maps, or values, `unlike` reads."""
+
+    temperature: float
+    applied: bool
+    scores: np.ndarray
+    layer: str
+    unlike: Unlike
+
+    def save(self, path: Path) -> None:
+        """np.savez dates its entries 1980-01-01, so the same arrays give the same bytes."""
+        arrays = {
+            "temperature": np.float64(self.temperature),
+            "applied": np.bool_(self.applied),
+            "scores": self.scores.astype("float32"),
+            "layer": np.str_(self.layer),
+            "means": self.unlike.means,
+            "precision": self.unlike.precision,
+            "threshold": np.float64(self.unlike.threshold),
+        }
+        with files.atomic(path) as partial, partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> "Reference | None":
+        """What is beside a model; None where it had no validation part, or is older."""
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as found:
+            unlike = Unlike(found["means"], found["precision"], float(found["threshold"]))
+            return cls(
+                float(found["temperature"]),
+                bool(found["applied"]),
+                found["scores"],
+                str(found["layer"]),
+                unlike,
+            )
+
+
+def beside(model: Path) -> Path:
+    """Where a model's reference is."""
+    return model.with_name(NAME)

@@ -1,0 +1,142 @@
+"""Every network of the zoo in every format, the same bytes twice, and in 8 bits."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.networks import registry
+from pipeline.networks.predicting import predict
+from pipeline.runtime import files, paths
+from tests.tools.exporting.making import exported, write_workspace
+from tools.exporting import formats, graph, npm, page
+
+pytestmark = pytest.mark.slow
+
+STANDARD = {"method": "standard", "mean": [100.0] * 3, "variance": [3000.0] * 3}
+IMAGENET = {"method": "imagenet", "mean": [], "variance": []}
+# What of the zoo is built with more than its name: activations, views, mixed layers.
+VARIANTS = {
+    "maxout": ("two_block_cnn", {"activation": "maxout"}),
+    "leaky_relu": ("three_block_cnn", {"activation": "leaky_relu"}),
+    "tanh": ("mnist_deep_cnn", {"activation": "tanh"}),
+    "elu": ("mnist_cnn", {"activation": "elu"}),
+    "gelu": ("double_conv_cnn", {"activation": "gelu"}),
+    "six views": ("fast_cnn", {"views": 6, "mirror": True}),
+    "three views": ("fast_cnn", {"views": 6, "mirror": False}),
+    "two views": ("resnet20", {"views": 2, "mirror": True}),
+    "two classes": ("resnet20", {"classes": 2}),
+}
+ALL = {name: (name, {}) for name in registry.networks()} | VARIANTS
+
+
+def options(name: str, more: dict) -> dict:
+    found = registry.find(name)
+    size = max(found.smallest_image, min(found.published.image_size, 48))
+    normalization = IMAGENET if found.published.normalization == "imagenet" else STANDARD
+    return {"size": size, "normalization": normalization, "counts": (30, 12, 20), **more}
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_every_network(variant, tmp_path, monkeypatch):
+    """Compared by the export itself to 1e-4 with every class equal; here a batch of other sizes."""
+    name, more = ALL[variant]
+    write_workspace(
+        tmp_path / "w", monkeypatch, network=name, channels=3, epochs=0, **options(name, more)
+    )
+    wanted = "onnx,litert,saved_model"
+    if importlib.util.find_spec("openvino"):
+        wanted += ",openvino"
+    folder = exported("--to", wanted)
+    images = np.load(paths.PREPARED / "test_images.npy")
+    expected = predict(graph.rebuilt(paths.MODEL_FILE), images)
+    for each in wanted.split(","):
+        one = formats.ALL[each]
+        answer = one.answer(folder / one.file, 2)
+        for count in (5, 1):
+            np.testing.assert_allclose(answer(images[:count]), expected[:count], atol=1e-4)
+
+
+def test_exported_twice_in_two_processes(tmp_path, monkeypatch):
+    """The same bytes, but for the SavedModel and the card."""
+    wanted = "onnx,litert" + (",openvino" if importlib.util.find_spec("openvino") else "")
+    if shutil.which("npm"):
+        wanted += ",html"
+    write_workspace(
+        tmp_path / "w", monkeypatch, network="fast_cnn", channels=3, size=16, views=6, mirror=True,
+        counts=(90, 30, 300), normalization=STANDARD,
+    )  # fmt: skip
+    command = [sys.executable, "-m", "tools.export", "--to", wanted, "--quantize", "int8"]
+    found = []
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (folder,) = Path("exports").iterdir()
+        found.append({path.name: files.sha256(path) for path in sorted(folder.iterdir())})
+        found[-1].pop("model_card.md")
+        shutil.rmtree("exports")
+    assert {"model.int8.onnx", "model.int8.tflite", "model.json"} <= found[0].keys()
+    assert found[0] == found[1]
+
+
+def test_eight_bits_are_a_quarter_and_cost_half_a_point_at_most(tmp_path, monkeypatch):
+    model = write_workspace(
+        tmp_path / "w", monkeypatch, network="two_block_cnn", size=16, counts=(300, 30, 600),
+        classes=4, epochs=6,
+    )  # fmt: skip
+    folder = exported("--quantize", "int8")
+    images = np.load(paths.PREPARED / "test_images.npy")
+    labels = np.load(paths.PREPARED / "test_labels.npy").argmax(axis=1)
+    before = float((predict(model, images).argmax(axis=1) == labels).mean())
+    assert before > 0.8
+    for name in ("onnx", "litert"):
+        one = formats.ALL[name]
+        small, large = folder / str(one.int8), folder / one.file
+        assert small.stat().st_size < 0.3 * large.stat().st_size
+        own = float((one.answer(small, 2)(images).argmax(axis=1) == labels).mean())
+        assert own >= before - 0.005
+        stands = files.read_json(folder / "model.json")["files"][small.name]["agrees"]
+        assert stands["accuracy"] == pytest.approx(own)
+
+
+def test_the_program_in_node(tmp_path, monkeypatch):
+    """onnxruntime-web as npm gives it, unpacked; a picture as .ppm."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("needs Node.js: node or npm is not on PATH")
+    from PIL import Image
+
+    from tools.exporting.snippets import classify
+
+    model = write_workspace(tmp_path / "w", monkeypatch, channels=3, epochs=2)
+    folder = exported("--to", "onnx")
+    package = npm.package()
+    modules = folder / "node_modules" / "onnxruntime-web"
+    modules.mkdir(parents=True)
+    for name in ("ort.node.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"):
+        (modules / name).write_bytes(package[name])
+    (modules / "package.json").write_text('{"name": "onnxruntime-web", "main": "ort.node.min.mjs"}')
+    pixels = np.random.default_rng(0).integers(0, 256, (19, 30, 3), dtype="uint8")
+    Image.fromarray(pixels).save(folder / "photo.ppm")
+    done = subprocess.run(
+        ["node", "classify.mjs", "photo.ppm"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    described = files.read_json(folder / "model.json")
+    (expected,) = predict(model, classify.read(str(folder / "photo.ppm"), described))
+    best = int(expected.argmax())
+    assert done.stdout == f"photo.ppm: class {best} {expected[best]:.4f}\n"
+
+
+def test_a_page_that_is_too_large(tmp_path, monkeypatch):
+    if not shutil.which("npm"):
+        pytest.skip("needs npm, which is not on PATH")
+    monkeypatch.setattr(page, "MOST_BYTES", 1_000_000)
+    write_workspace(tmp_path / "w", monkeypatch, epochs=0)
+    with pytest.raises(
+        Exception, match=r"^html: the page would have \d MB, more than 1; --quantize"
+    ):
+        exported("--to", "html")
