@@ -262,11 +262,13 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 running = [psutil.Process(pid) for pid in server.workers.processes]
                 ended = pool.submit(server.stop)
-                time.sleep(0.3)
-                idle.sendall(ping)  # on its way when the end came
-                last = read_all(idle)
-                assert last.startswith(b"HTTP/1.1 200 ")
-                assert b"connection: close" in last
+                answer = b""
+                while b"connection: close" not in answer:  # asked when the end had come
+                    idle.sendall(ping)
+                    answer = idle.recv(1000)
+                    assert answer.startswith(b"HTTP/1.1 200 ")
+                    time.sleep(0.05)
+                assert read_all(idle) == b""
                 open_one.sendall(body[100:])  # its request was in flight
                 assert read_all(open_one).startswith(b"HTTP/1.1 200 ")
                 ended.result(20)
