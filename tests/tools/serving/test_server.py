@@ -227,6 +227,17 @@ def counted(server: Server) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
+def pinged(connection: socket.socket) -> bytes:
+    """The whole answer to a ping on an open connection."""
+    connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b'{"status":"ok"}\n'):
+        chunk = connection.recv(1000)
+        assert chunk, answer
+        answer += chunk
+    return answer
+
+
 def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
     with serving(tmp_path, workers=2, token="s3cret") as server:
         status, headers, body = server.ask_raw("POST", "/invocations", photos[0])
@@ -252,9 +263,7 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
 
         body = photos[0]
         with server.connection() as open_one, server.connection() as idle:
-            ping = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
-            idle.sendall(ping)
-            assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
+            assert pinged(idle).startswith(b"HTTP/1.1 200 ")
             head = "POST /invocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\n"
             head += f"Content-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
             open_one.sendall(head.encode() + body[:100])
@@ -264,8 +273,7 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
                 ended = pool.submit(server.stop)
                 answer = b""
                 while b"connection: close" not in answer:  # asked when the end had come
-                    idle.sendall(ping)
-                    answer = idle.recv(1000)
+                    answer = pinged(idle)
                     assert answer.startswith(b"HTTP/1.1 200 ")
                     time.sleep(0.05)
                 assert read_all(idle) == b""
