@@ -36,11 +36,11 @@ def theme() -> Any:
 def build(models: Sequence[Model], examples: Sequence[tuple[str, str]]) -> Any:
     """The page as gradio's Blocks."""
     titles = " and ".join(model.title for model in models)
+    who = f"{titles} says" if len(models) == 1 else f"{len(models)} models say"
     with gr.Blocks(title=f"What is it? {titles}", analytics_enabled=False) as page:
         gr.Markdown(
-            f"# What is it?\n\nDrop a photograph, paste one, or use the camera: {titles} "
-            f"{'says' if len(models) == 1 else 'say'} what it is, out of "
-            f"{_named(models[0].classes)}. Nothing leaves this machine."
+            f"# What is it?\n\nDrop a photograph, paste one, or use the camera: {who} what it "
+            f"is, out of {_named(models[0].classes)}. Nothing leaves this machine."
         )
         with gr.Row(equal_height=False):
             with gr.Column(min_width=280):
@@ -73,8 +73,9 @@ def _as_it_came(payload: Any) -> str | None:
 
 def _answer(model: Model, number: int) -> tuple[Any, Any]:
     with gr.Column(min_width=280):
+        gr.Markdown(f"**{model.title}**")
         label = gr.Label(
-            label=model.title, num_top_classes=TOP, show_label=True, elem_id=f"answer-{number}"
+            label=model.title, num_top_classes=TOP, show_label=False, elem_id=f"answer-{number}"
         )
         heated = gr.Image(
             label="Grad-CAM: red spoke for it most",

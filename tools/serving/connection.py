@@ -1,4 +1,4 @@
-"""uvicorn's connection, with a limit on the time that a request's headers take."""
+"""uvicorn's connection, with a limit on the time of a request's headers, and a soft end."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tools.serving.limits import CODES, HEADER_SECONDS
+
+LAST = (b"connection", b"close")
+LAST_SECONDS = 1.0  # that an idle connection stays open when the server ends
 
 
 class Connection(H11Protocol):
@@ -34,6 +37,18 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self._stop_clock()
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """The server ends. A request that is on its way is answered all the same, and told that
+        it is the last on this connection."""
+        state = self.server_state
+        if LAST not in state.default_headers:
+            state.default_headers = [*state.default_headers, LAST]
+        self.loop.call_later(LAST_SECONDS, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "not HTTP/1.1, or headers that are too long")

@@ -106,7 +106,8 @@ class Workers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         descriptor = self._listening.fileno()
-        # A session of its own: Ctrl-C goes to the server, which ends its workers in peace.
+        # A group of its own: Ctrl-C goes to the server, which ends its workers in peace. Not a
+        # session: Linux gives each an equal share, and on a busy machine it waits for its turn.
         process = subprocess.Popen(
             [sys.executable, "-m", "tools.serving.worker", str(descriptor)],
             stdin=subprocess.PIPE,
@@ -114,7 +115,7 @@ class Workers:
             stderr=self._errors,
             bufsize=0,
             pass_fds=[descriptor],
-            start_new_session=True,
+            process_group=0,
             cwd=source.ROOT,
             env={**os.environ, FOLDER: self._figures.name, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )

@@ -227,6 +227,17 @@ def counted(server: Server) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
+def pinged(connection: socket.socket) -> bytes:
+    """The whole answer to a ping on an open connection."""
+    connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b'{"status":"ok"}\n'):
+        chunk = connection.recv(1000)
+        assert chunk, answer
+        answer += chunk
+    return answer
+
+
 def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
     with serving(tmp_path, workers=2, token="s3cret") as server:
         status, headers, body = server.ask_raw("POST", "/invocations", photos[0])
@@ -251,7 +262,8 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
             time.sleep(0.05)
 
         body = photos[0]
-        with server.connection() as open_one:
+        with server.connection() as open_one, server.connection() as idle:
+            assert pinged(idle).startswith(b"HTTP/1.1 200 ")
             head = "POST /invocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\n"
             head += f"Content-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
             open_one.sendall(head.encode() + body[:100])
@@ -259,7 +271,12 @@ def test_a_token_a_killed_worker_and_a_clean_end(tmp_path, photos):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 running = [psutil.Process(pid) for pid in server.workers.processes]
                 ended = pool.submit(server.stop)
-                time.sleep(0.3)
+                answer = b""
+                while b"connection: close" not in answer:  # asked when the end had come
+                    answer = pinged(idle)
+                    assert answer.startswith(b"HTTP/1.1 200 ")
+                    time.sleep(0.05)
+                assert read_all(idle) == b""
                 open_one.sendall(body[100:])  # its request was in flight
                 assert read_all(open_one).startswith(b"HTTP/1.1 200 ")
                 ended.result(20)
