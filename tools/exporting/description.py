@@ -5,11 +5,14 @@ import json
 from typing import Any
 
 from pipeline.runtime import source as code
+from tools.exporting import formats
 from tools.exporting.source import Source
 
 FILE = "model.json"
 VERSION = 1
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "openvino")
+# What decides the bytes of the files.
+_PROGRAMS = ("tools.exporting.writing", *(f"tools.exporting.to_{name}" for name in formats.ALL))
 # Of dataset.json, where it says nothing.
 STRETCH = {"method": "stretch"}
 
@@ -46,7 +49,7 @@ def describe(source: Source) -> dict[str, Any]:
         "digests": {
             "model": source.digest,
             "data": source.dataset.get("digest"),
-            "code": code.digest(code.closure(__name__.replace("description", "writing")))[:16],
+            "code": code.digest(code.closure(*_PROGRAMS))[:16],
         },
         "run": {
             "name": run.name if run else None,

@@ -31,7 +31,7 @@ def package() -> dict[str, bytes]:
     Raises:
         PipelineError: npm is not there, cannot reach its registry, or gave something else.
     """
-    path = cache_folder() / "npm" / f"{PACKAGE}-{RUNTIME}.tgz"
+    path = archive_file()
     if not path.is_file():
         _fetch(path)
     data = path.read_bytes()
@@ -48,6 +48,11 @@ def package() -> dict[str, bytes]:
             for member in archive
             if member.isfile() and member.name.startswith("package/dist/")
         }
+
+
+def archive_file() -> Path:
+    """Where the package's archive is kept."""
+    return cache_folder() / "npm" / f"{PACKAGE}-{RUNTIME}.tgz"
 
 
 def _fetch(path: Path) -> None:

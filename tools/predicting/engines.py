@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
 from pipeline.evaluation.reference import Reference
+from pipeline.runtime import paths
 from tools.exporting import found as exports
 from tools.exporting import runtimes
 from tools.serving.asked import Answer
@@ -31,7 +32,7 @@ def engine(model: Trained, reference: Reference | None = None) -> Engine:
         PipelineError: the model has another number of outputs than there are class names.
     """
     exported = exports.exported(model.file)
-    if exported.said:
+    if exported.said and model.file == paths.MODEL_FILE:  # of a run's model nobody asked for one
         print(f"predict: {exported.said}; `make export` writes it anew", file=sys.stderr)
     if exported.path and list(exported.classes) == list(model.classes):
         answer = runtimes.onnx(exported.path, processors())

@@ -13,6 +13,7 @@ from pipeline.networks.predicting import both_columns, predict
 from pipeline.runtime import files, paths
 from tests.support import REPOSITORY, write_prepared
 from tools import export
+from tools.exporting import npm
 
 
 def write_workspace(
@@ -63,6 +64,15 @@ def write_reports(model: Any, classes: list[str]) -> None:
     summary = {**found.summary, "parameters": {"total": 1, "trainable": 1}}
     files.write_json(paths.REPORTS / "metrics.json", summary)
     write_tables(found, classes, labels, probabilities)
+
+
+def need_runtime() -> None:
+    """Skip a test where the browsers' runtime is not there: tests fetch nothing."""
+    if not npm.archive_file().is_file():
+        pytest.skip(
+            f"needs {npm.archive_file().name} in the cache; `python -m tools.export --to html` "
+            "fetches it"
+        )
 
 
 def exported(*arguments: str) -> Path:

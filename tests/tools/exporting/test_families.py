@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.errors import PipelineError
 from tools.exporting import formats
 
 pytestmark = pytest.mark.slow
@@ -29,8 +30,12 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_base_of_each_family(family, tmp_path):
+# ConvNeXt's graph keeps a function call that tf2onnx (1.17) does not know, and is refused.
+REFUSED = {"ConvNeXtTiny"}
+
+
+def made(family: str) -> tuple[keras.Model, np.ndarray]:
+    """A model on this base, and three images for it."""
     size = FAMILIES[family]
     keras.utils.set_random_seed(0)
     inputs = keras.Input((size, size, 3), dtype="uint8", name="pixels")
@@ -42,6 +47,12 @@ def test_a_base_of_each_family(family, tmp_path):
     outputs = keras.layers.Dense(5, activation="softmax", name="output")(pooled)
     model = keras.Model(inputs, outputs, name=family)
     images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype="uint8")
+    return model, images
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - REFUSED))
+def test_a_base_of_each_family(family, tmp_path):
+    model, images = made(family)
     expected = model.predict_on_batch(images)
     names = ["onnx", "litert"] + ["openvino"] * bool(importlib.util.find_spec("openvino"))
     for name in names:
@@ -49,3 +60,10 @@ def test_a_base_of_each_family(family, tmp_path):
         path = tmp_path / one.file
         one.writer.write(model, path)
         np.testing.assert_allclose(one.answer(path, 2)(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", sorted(REFUSED))
+def test_a_family_that_onnx_refuses(family, tmp_path):
+    model, _ = made(family)
+    with pytest.raises(PipelineError, match=r"^onnx: layer \w+: this format has no operation"):
+        formats.ALL["onnx"].writer.write(model, tmp_path / "model.onnx")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.datasets.decode import decode
 from pipeline.runtime import files, paths
-from tests.tools.exporting.making import exported, write_workspace
+from tests.tools.exporting.making import exported, need_runtime, write_workspace
 from tools.exporting import page, runtimes
 
 pytestmark = pytest.mark.slow
@@ -28,10 +28,11 @@ IMAGES = 200
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver", "npm")}
+    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     missing = [name for name, path in programs.items() if not path]
     if missing:
-        pytest.skip(f"needs a browser and npm: {' and '.join(missing)} not found")
+        pytest.skip(f"needs a browser: {' and '.join(missing)} not found")
+    need_runtime()
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
