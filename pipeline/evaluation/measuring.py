@@ -49,7 +49,7 @@ def measure(model: keras.Model, kept: tuple[str, str] | None, calibrated: bool) 
         applied=calibrated,
         scores=coverage.nonconformity(probabilities, true),
         layer=layer,
-        unlike=unlike.fit(seen, labels["train"][rows].argmax(axis=1), features),
+        unlike=unlike.fit(seen, features),
     )
 
 
