@@ -26,6 +26,7 @@ Indices = npt.NDArray[np.int64]
 
 SIDE = 8  # of the shrunk picture, pixels
 CELLS, DIRECTIONS = 4, 8  # of the edges
+FINE = 16  # pixels a side in which edges are looked for
 AROUND = 50  # the neighbours, K
 FEWEST = 40  # images below which nothing can be said of how close they lie
 # For each image the chance that a stranger is as near; chosen by benchmarks/twins.py on sets
@@ -68,7 +69,8 @@ def edges(images: np.ndarray) -> Vectors:
 
 
 def _edges(images: np.ndarray) -> np.ndarray:
-    grey = np.sqrt(images.astype("float32").mean(axis=3))
+    small = _areas(images.astype("float32"), FINE, FINE)
+    grey = np.sqrt(small.mean(axis=3))
     down = grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
     right = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2]
     strength = np.hypot(down, right)

@@ -1,4 +1,4 @@
-"""How unlike the training images an image is: the distance to its nearest in the network's features.
+"""How unlike the training images an image is: how far its nearest are in the network's features.
 
 Sun and others, arXiv 2204.06507: features of length 1, the distance to the k-th nearest training
 image. The features are the last maps, averaged over the picture. Mahalanobis' distance with a
