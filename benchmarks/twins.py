@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     images, tested = _images()
     hashed = twins.hashes(images)
-    opinions = {"pixels": twins.shrunk(images)}
+    opinions = {"pixels": twins.shrunk(images), "edges": twins.edges(images)}
     if given.features:
         opinions["features"] = twins.unit(np.asarray(load_array(given.features)))
     rows = tested if given.list else None

@@ -14,7 +14,6 @@ from typing import Any
 from pipeline import backend, tracking
 from pipeline.datasets.dropped import dropped
 from pipeline.errors import PipelineError
-from pipeline.evaluation.reference import beside
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import one_at_a_time
@@ -49,9 +48,8 @@ def _train(
     environment: dict[str, str],
     folder: Path,
 ) -> None:
-    from pipeline.evaluation.measuring import measure
+    from pipeline.evaluation.measuring import measured
     from pipeline.networks import saving
-    from pipeline.networks.temperature import with_temperature
     from pipeline.training import checkpoint, fitting, phases
     from pipeline.training.history import write_history
 
@@ -72,12 +70,7 @@ def _train(
     model = phases.build(parameters, dataset)
     fitting.fit(phases.phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)
-    reference = measure(model, phases.kept_maps(parameters), parameters.calibration != "none")
-    if reference:
-        reference.save(beside(paths.MODEL_FILE))
-    if parameters.calibration != "none":
-        assert reference is not None  # there is a validation part: see main
-        model = with_temperature(model, reference.temperature)
+    model = measured(model, phases.kept_maps(parameters), parameters.calibration != "none")
     saving.save_model(model, paths.MODEL_FILE)
     finish(record, dataset, progress.seconds)
     resume.forget(folder)

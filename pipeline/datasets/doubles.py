@@ -55,7 +55,11 @@ def describe(images: dict[str, np.ndarray], features: dict[str, Vectors | None])
     hashed = np.concatenate(
         [twins.hashes(images[part]) for part in paths.PARTS if len(images[part])]
     )
-    opinions = {"pixels": np.concatenate([twins.shrunk(x) for x in images.values() if len(x)])}
+    filled = [each for each in images.values() if len(each)]
+    opinions = {
+        "pixels": np.concatenate([twins.shrunk(each) for each in filled]),
+        "edges": np.concatenate([twins.edges(each) for each in filled]),
+    }
     known = [each for each in features.values() if each is not None and len(each)]
     if sum(map(len, known)) == starts[-1]:
         opinions["features"] = twins.unit(np.concatenate(known))
@@ -99,7 +103,9 @@ def _merged(found: dict[str, Pairs]) -> list[tuple[int, int, float, int, str]]:
         columns = (pairs.first, pairs.second, pairs.chance, pairs.bits)
         for one, other, chance, bits in zip(*(each.tolist() for each in columns), strict=True):
             before = merged.get((one, other))
-            both = (min(chance, before[0]), bits, "both") if before else (chance, bits, name)
+            both = (chance, bits, name)
+            if before:
+                both = (min(chance, before[0]), bits, f"{before[2]} and {name}")
             merged[one, other] = both
     listed = [(one, other, _rounded(c), bits, by) for (one, other), (c, bits, by) in merged.items()]
     return sorted(listed, key=lambda pair: (pair[2], pair[0], pair[1]))

@@ -1,8 +1,8 @@
 """Twins: the same picture twice, in other pixels (scaled, cut, brightened, saved again).
 
 The opinion that counts is a distance between descriptors: the picture itself, shrunk
-to 8×8, and the features of a pretrained base where its maps are kept. A distance alone
-says little, since some pictures (a figure one, a blue sky) are near to many others. So
+to 8×8, its edges, and the features of a pretrained base where its maps are kept. A distance
+alone says little, since some pictures (a figure one, a blue sky) are near to many others. So
 the question is how likely one as small is by chance. Of points that fill a space of m
 dimensions evenly the nearest K lie within r, and each of them within t·r with the
 probability t^m (E. Levina and P. Bickel, NIPS 2004, estimate m so). m is measured on
@@ -25,6 +25,8 @@ Vectors = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 SIDE = 8  # of the shrunk picture, pixels
+CELLS, DIRECTIONS = 4, 8  # of the edges
+FINE = 16  # pixels a side in which edges are looked for
 AROUND = 50  # the neighbours, K
 FEWEST = 40  # images below which nothing can be said of how close they lie
 # For each image the chance that a stranger is as near; chosen by benchmarks/twins.py on sets
@@ -58,6 +60,30 @@ def shrunk(images: np.ndarray) -> Vectors:
     """(n, H, W, C) uint8 to vectors of length 1, float32 (n, up to 192): 8×8 pixels."""
     parts = [_areas(part.astype("float32"), SIDE, SIDE) for part in _in_steps(images)]
     return unit(np.concatenate([part.reshape(len(part), -1) for part in parts]))
+
+
+def edges(images: np.ndarray) -> Vectors:
+    """(n, H, W, C) uint8 to vectors of length 1, float32 (n, up to 128): how strong edges of eight
+    directions are in 4×4 cells (Dalal and Triggs, CVPR 2005), whatever their colours."""
+    return unit(np.concatenate([_edges(part) for part in _in_steps(images)]))
+
+
+def _edges(images: np.ndarray) -> np.ndarray:
+    small = _areas(images.astype("float32"), FINE, FINE)
+    grey = np.sqrt(small.mean(axis=3))
+    down = grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
+    right = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2]
+    strength = np.hypot(down, right)
+    turn = np.arctan2(down, right) * np.float32(DIRECTIONS / (2 * np.pi)) % DIRECTIONS
+    below = np.floor(turn)
+    above = turn - below
+    cells = []
+    for direction in range(DIRECTIONS):
+        share = np.where(below % DIRECTIONS == direction, 1 - above, 0)
+        share += np.where((below + 1) % DIRECTIONS == direction, above, 0)
+        cells.append(_areas((strength * share)[..., np.newaxis], CELLS, CELLS))
+    strong: np.ndarray = np.sqrt(np.concatenate(cells, axis=3)).reshape(len(images), -1)
+    return strong
 
 
 def unit(vectors: np.ndarray) -> Vectors:

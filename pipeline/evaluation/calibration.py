@@ -6,8 +6,9 @@ Guo and others, arXiv 1706.04599; `pipeline.networks.temperature` has it as a la
 import numpy as np
 
 SMALLEST = 1e-7  # a probability below this counts as this, as in the loss
-# The temperatures that are looked through; a fit at an end of it means data that say nothing.
-_LOWEST, _HIGHEST = 0.05, 20.0
+# The temperatures that are looked through. Validation images that are all named rightly would
+# have one of 0, which no probability could be brought back from.
+_LOWEST, _HIGHEST = 0.25, 20.0
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

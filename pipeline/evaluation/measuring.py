@@ -7,12 +7,22 @@ import keras
 import numpy as np
 
 from pipeline.evaluation import calibration, coverage, unlike
-from pipeline.evaluation.reference import Reference
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.networks.answering import answering, divided, features_layer, outputs_of
 from pipeline.networks.building import has_views, single_view
 from pipeline.networks.predicting import both_columns, predict
+from pipeline.networks.temperature import with_temperature
 from pipeline.runtime import paths
 from pipeline.runtime.arrays import load_array
+
+
+def measured(model: keras.Model, kept: tuple[str, str] | None, calibrated: bool) -> keras.Model:
+    """Write what goes beside the model, and return the model that is saved; see `measure`."""
+    reference = measure(model, kept, calibrated)
+    if reference is None:
+        return model
+    reference.save(beside(paths.MODEL_FILE))
+    return with_temperature(model, reference.temperature) if calibrated else model
 
 
 def measure(model: keras.Model, kept: tuple[str, str] | None, calibrated: bool) -> Reference | None:
@@ -49,7 +59,7 @@ def measure(model: keras.Model, kept: tuple[str, str] | None, calibrated: bool) 
         applied=calibrated,
         scores=coverage.nonconformity(probabilities, true),
         layer=layer,
-        unlike=unlike.fit(seen, labels["train"][rows].argmax(axis=1), features),
+        unlike=unlike.fit(seen, features),
     )
 
 

@@ -35,8 +35,7 @@ class Reference:
             "applied": np.bool_(self.applied),
             "scores": self.scores.astype("float32"),
             "layer": np.str_(self.layer),
-            "means": self.unlike.means,
-            "precision": self.unlike.precision,
+            "points": self.unlike.points,
             "threshold": np.float64(self.unlike.threshold),
         }
         with files.atomic(path) as partial, partial.open("wb") as file:
@@ -48,7 +47,7 @@ class Reference:
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as found:
-            unlike = Unlike(found["means"], found["precision"], float(found["threshold"]))
+            unlike = Unlike(found["points"], float(found["threshold"]))
             return cls(
                 float(found["temperature"]),
                 bool(found["applied"]),

@@ -248,7 +248,7 @@ def measured(model) -> Reference:
     layer = features_layer(model)
     rows, features = divided(predict_all(answering(model, layer), pixels), len(CLASSES))
     labels = np.arange(40) % 3
-    usual = unlike.fit(features, labels, features)
+    usual = unlike.fit(features, features)
     reference = Reference(1.0, False, coverage.nonconformity(rows, labels), layer, usual)
     reference.save(beside(MODEL))
     return reference

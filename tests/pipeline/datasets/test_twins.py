@@ -89,6 +89,19 @@ def test_an_even_picture_is_no_twin_of_another():
     assert not pairs(images)
 
 
+def test_edges_see_through_other_colours():
+    images = scenes()
+    planted = {(i, IMAGES - 1 - i) for i in range(20)}
+    for one, other in planted:
+        images[other] = (images[one] // 2 + 60)[..., [1, 2, 0]]
+    vectors, hashed = twins.edges(images), twins.hashes(images)
+    found = twins.find(vectors, hashed)
+    both = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    assert len(both & planted) >= 18
+    assert len(both - planted) <= 1
+    assert len(pairs(images) & planted) < 10  # the pixels do not
+
+
 def test_too_few_images_say_nothing():
     assert not pairs(np.repeat(scenes(1), 12, axis=0))
 
@@ -117,5 +130,5 @@ def test_a_base_s_features_are_a_further_opinion():
         {part: features[rows] for part, rows in cut.items()},
     )
     assert found["tested"] == [199]
-    assert found["shown"][0]["by"] == "both"
-    assert set(found["dimensions"]) == {"pixels", "features"}
+    assert found["shown"][0]["by"] == "pixels and edges and features"
+    assert set(found["dimensions"]) == {"pixels", "edges", "features"}

@@ -146,6 +146,8 @@ def test_ones_own_images_get_the_published_size(tmp_path):
          "early_stopping: needs a validation part; set validation_fraction above 0"),
         ({"best_weights": True, "validation_fraction": 0},
          "best_weights: needs a validation part; set validation_fraction above 0"),
+        ({"calibration": "temperature", "validation_fraction": 0},
+         "calibration: needs a validation part; set validation_fraction above 0"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(changes, line):
