@@ -25,16 +25,17 @@ from pathlib import Path
 
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.names import counted, shown
+from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
 from pipeline.evaluation import coverage
 from pipeline.evaluation.reference import Reference, beside
+from pipeline.runtime import paths
 from pipeline.runtime.stage import program_parser, run_program
+from tools.exporting import found as exports
 from tools.predicting import outcome
-from tools.predicting.engines import engine
 from tools.predicting.reading import predictions
-from tools.serving import answers, images
-from tools.serving.asked import set_size
-from tools.serving.model import Trained, workspace
+from tools.serving import answers, engine, images
+from tools.serving.model import Trained, load, workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,30 +43,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if (given.unsure is not None or given.link) and not given.sort_into:
         raise PipelineError("--unsure and --link: they say how to sort; name --sort-into FOLDER")
-    paths = images.find(given.images)
+    asked = images.find(given.images)
     with _model(given) as found, ExitStack() as stack:
         keep: list[outcome.Keep] = []
         sorter = None
         if given.sort_into:
             sorter = outcome.Sorter(
-                given.sort_into, found.classes, paths, link=given.link, unsure=given.unsure
+                given.sort_into, found.classes, asked, link=given.link, unsure=given.unsure
             )
             keep.append(sorter.keep)
-        if given.csv:
-            keep.append(stack.enter_context(outcome.table(given.csv, found.classes)))
         reference = Reference.load(beside(found.file))
+        if given.csv:
+            table = outcome.table(given.csv, found.classes, reference is not None)
+            keep.append(stack.enter_context(table))
         limit = None if given.coverage is None else _limit(given.coverage, reference, found.title)
         named, status = 0, 0
-        for path, answer in predictions(engine(found, reference), paths, found.resize):
+        for path, answer in predictions(opened(found, reference), asked, found.resize):
             if isinstance(answer, UnreadableError):
                 print(f"predict: {shown(str(path))}: {answer}", file=sys.stderr)
                 status = 1
                 continue
             named += 1
             for one in keep:
-                one(path, answer.row)
+                one(path, answer)
             if not keep:
-                count = given.top if limit is None else set_size(answer.row, limit)
+                count = (
+                    given.top
+                    if limit is None
+                    else int(coverage.sets(answer.row[None], limit).sum())
+                )
                 top = answers.top(answer.row, found.classes, count)
                 print(outcome.line(path, top, answer.unlike, given.json))
     if given.csv:
@@ -73,6 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sorter:
         print(f"predict: {sorter.in_words()}")
     return status
+
+
+def opened(model: Trained, reference: Reference | None) -> engine.Engine:
+    """The quickest engine that gives what the model gives: its exported file, else Keras."""
+    exported = exports.exported(model.file, reference.layer if reference else None)
+    if exported.said and model.file == paths.MODEL_FILE:  # of a run's model nobody asked for one
+        print(f"predict: {exported.said}; `make export` writes it anew", file=sys.stderr)
+    if exported.path and list(exported.classes) == list(model.classes):
+        return engine.of_onnx(exported.path, processors(), reference)
+    return engine.of_keras(load(model, processors()), reference)
 
 
 def _model(given: argparse.Namespace) -> AbstractContextManager[Trained]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import beside
 from pipeline.runtime import files
 from pipeline.runtime.stage import Stopped, program_parser, run_program
 from tools import server
@@ -42,10 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             wait=given.batch_ms / 1000,
         )
         found = conversion.converted(model.file)
-        if found.classes != len(model.classes):
-            raise PipelineError(
-                f"{model.title}: {found.classes} outputs for {len(model.classes)} class names"
-            )
+        model.check_outputs(found.classes)
         count = given.workers or min(processors(), MOST_WORKERS)
         by_onnx = found.path is not None and not given.keras
         served = (found.path if by_onnx and found.path else model.file).resolve()
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "engine": "onnx" if by_onnx else "keras",
             "model": str(served),
             "threads": max(1, processors() // count),
-            "shape": found.shape,
+            "reference": str(beside(model.file).resolve()),
             "resize": model.resize.described(),
             "classes": model.classes,
             "limits": asdict(limits),

@@ -28,7 +28,6 @@ from tests.tools.serving.training import (
     write_pictures,
 )
 from tools import predict
-from tools.predicting.engines import engine
 from tools.serving import images
 from tools.serving.model import workspace as workspace_model
 
@@ -154,7 +153,7 @@ def test_no_more_than_a_chunk_is_held(model, monkeypatch):
 
     monkeypatch.setattr(images, "read", counting)
     with workspace_model() as found:
-        asked = engine(found)
+        asked = predict.opened(found, None)
     for i, _ in enumerate(predict.predictions(asked, write_pictures(Path("many"), 8), Resize())):
         if i % 3 == 2:
             alive.clear()

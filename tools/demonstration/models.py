@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.datasets.pool import processors
-from pipeline.errors import PipelineError
-from tools.serving import answers, images
+from pipeline.evaluation.reference import Reference, beside
+from tools.serving import answers, engine, images
+from tools.serving.model import load
 from tools.serving.trained import Trained
 
 SIDE = 384  # pixels of the pictures that are shown, about
@@ -17,33 +18,26 @@ SIDE = 384  # pixels of the pictures that are shown, about
 
 @dataclass(frozen=True)
 class Said:
-    """The probability of each class, and the picture as the model saw it, under its heat.
+    """The probability of each class, the picture as the model saw it, under its heat, and
+    whether it is unlike the training images.
 
     `heated` is uint8 (H, W, 3).
     """
 
     probabilities: dict[str, float]
     heated: np.ndarray
+    unlike: bool
 
 
 class Model:
     """A trained model in this process; Grad-CAM needs Keras itself."""
 
     def __init__(self, trained: Trained) -> None:
-        from pipeline import backend
-
-        backend.configure(0, processors(), deterministic=True, dtype="float32")
-        from pipeline.networks.saving import load_model
-
         self.title = trained.title
         self.classes: Sequence[str] = trained.classes
         self._resize = trained.resize
-        self._model: Any = load_model(trained.file)
-        outputs = self._model.output_shape[-1]
-        if outputs != (1 if len(trained.classes) == 2 else len(trained.classes)):
-            raise PipelineError(
-                f"{trained.title}: {outputs} outputs for {len(trained.classes)} class names"
-            )
+        self._model: Any = load(trained, processors())
+        self._engine = engine.of_keras(self._model, Reference.load(beside(trained.file)))
 
     def say(self, path: Path) -> Said:
         """What the model says of an image file.
@@ -53,13 +47,14 @@ class Model:
         """
         from pipeline.explain.cam import grad_cam
         from pipeline.figures import tiles
-        from pipeline.networks.predicting import both_columns, predict
 
-        pixels = images.read(path, answers.input_shape(self._model), self._resize)
-        (row,) = both_columns(predict(self._model, pixels[None]))
+        pixels = images.read(path, self._engine.shape, self._resize)
+        (answer,) = self._engine(pixels[None])
         (heat,) = grad_cam(self._model, pixels[None])
         picture = tiles.fitted(tiles.rgb(pixels), SIDE)
+        numbers = map(answers.number, answer.row)
         return Said(
-            {name: answers.number(value) for name, value in zip(self.classes, row, strict=True)},
+            dict(zip(self.classes, numbers, strict=True)),
             tiles.overlay(picture, tiles.heat_like(heat, picture)),
+            bool(answer.unlike),
         )

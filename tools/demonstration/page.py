@@ -123,7 +123,8 @@ def _say(models: Sequence[Model], path: str | None) -> list[Any]:
     agreed = "" if len(models) == 1 else " They agree." if len(set(best)) == 1 else " They differ."
     shown = [part for one in found for part in (one.probabilities, one.heated)]
     lines = [
-        f"{name}, {one.probabilities[name]:.1%}" for name, one in zip(best, found, strict=True)
+        f"{name}, {one.probabilities[name]:.1%}{' (unlike the training images)' * one.unlike}"
+        for name, one in zip(best, found, strict=True)
     ]
     return [f"**{'; '.join(lines)}.**{agreed}", *shown]
 

@@ -34,6 +34,26 @@ def check_same(name: str, found: np.ndarray, expected: np.ndarray) -> dict[str, 
     return {"images": len(expected), "largest_difference": float(f"{largest:.1g}")}
 
 
+def check_features(name: str, found: np.ndarray, expected: np.ndarray) -> None:
+    """Compare the features of images with the float32 model's; both (n, d).
+
+    Raises:
+        PipelineError: one differs by more than `TOLERANCE` of the largest.
+    """
+    difference = features_apart(found, expected)
+    if not difference <= TOLERANCE:
+        raise PipelineError(
+            f"{name}: on {len(expected)} test images the file's features differ from the model's "
+            f"by up to {difference:.1e} of the largest; it is not kept (at most {TOLERANCE:g} "
+            "would be right)"
+        )
+
+
+def features_apart(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-9))
+
+
 def check_accuracy(
     name: str, found: np.ndarray, expected: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.runtime import source as code
 from tools.exporting import formats
 from tools.exporting.source import Source
+from tools.serving.engine import PROBABILITIES
 
 FILE = "model.json"
 VERSION = 1
@@ -42,7 +43,7 @@ def describe(source: Source) -> dict[str, Any]:
         # or RGB, then this.
         "resize": {**source.dataset.get("resize", STRETCH), "interpolation": "bilinear"},
         "output": {
-            "name": "probabilities",
+            "name": PROBABILITIES,
             "dtype": "float32",
             "meaning": "a probability for each class, in the order of `classes`",
         },

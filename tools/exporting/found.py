@@ -24,11 +24,14 @@ class Exported:
     said: str = ""
 
 
-def exported(model: Path) -> Exported:
+def exported(model: Path, layer: str | None) -> Exported:
     """The ONNX file that `tools.export` made of this saved model, if there is one.
 
     It counts when model.json has the model's digest and says that they agreed, and
     the file has the digest that stands there.
+
+    Args:
+        layer: whose features the file must give, too; None for none.
     """
     digest = files.sha256(model)
     others = []
@@ -42,6 +45,8 @@ def exported(model: Path) -> Exported:
         path = folder / MODEL
         if not entry["agrees"]["largest_difference"] <= TOLERANCE:
             return Exported(None, said=f"{path} does not agree with the model")
+        if layer is not None and entry.get("features", {}).get("layer") != layer:
+            return Exported(None, said=f"{shown(str(path))} does not say what is unlike training")
         if not path.is_file() or files.sha256(path) != entry["sha256"]:
             return Exported(None, said=f"{shown(str(path))} is not the file that was checked")
         taken = described["input"]

@@ -8,9 +8,9 @@ import keras
 
 from pipeline.networks import saving
 from tools.exporting.refusals import UnconvertibleError
+from tools.serving.engine import FEATURES, PROBABILITIES, features_of
 
 INPUT = "pixels"
-OUTPUT = "probabilities"
 
 
 @keras.saving.register_keras_serializable(package="tools")
@@ -40,6 +40,19 @@ def rebuilt(file: Path) -> keras.Model:
     return exact
 
 
+def with_features(model: keras.Model, layer: str | None) -> keras.Model:
+    """A rebuilt model that gives a layer's features, too; None for no layer's."""
+    if layer is None:
+        return model
+    both = {PROBABILITIES: model.output, FEATURES: features_of(model, layer)}
+    return keras.Model(model.input, both, name=model.name)
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """The names of what `frozen` gives, in TensorFlow's order."""
+    return sorted(model.output) if isinstance(model.output, dict) else [PROBABILITIES]
+
+
 def frozen(model: keras.Model) -> Any:
     """The model as TensorFlow's function of any number of images, its weights constants."""
     import tensorflow as tf
@@ -51,7 +64,8 @@ def frozen(model: keras.Model) -> Any:
 
     @tf.function(input_signature=[signature])
     def answer(pixels: Any) -> dict[str, Any]:
-        return {OUTPUT: model(pixels, training=False)}
+        found = model(pixels, training=False)
+        return found if isinstance(found, dict) else {PROBABILITIES: found}
 
     return convert_variables_to_constants_v2(
         answer.get_concrete_function(), lower_control_flow=False, aggressive_inlining=True

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.serving.engine import PROBABILITIES
+
 # uint8 (n, height, width, channels) to float32 (n, classes).
 Answer = Callable[[np.ndarray], np.ndarray]
 # Images a step.
@@ -30,7 +32,8 @@ def onnx(model: Path | bytes, threads: int) -> Answer:
         options,
         providers=["CPUExecutionProvider"],
     )
-    return lambda pixels: session.run(None, {session.get_inputs()[0].name: pixels})[0]
+    (taken,) = session.get_inputs()
+    return lambda pixels: session.run([PROBABILITIES], {taken.name: pixels})[0]
 
 
 def litert(model: Path, threads: int) -> Answer:

@@ -14,13 +14,16 @@ import numpy as np
 
 from tools.exporting import graph
 from tools.exporting.quiet import quiet
+from tools.serving.engine import FEATURES, PROBABILITIES
 
+OUTPUTS = (PROBABILITIES, FEATURES)
 OPSET = 17  # of 2022: runtimes of today and those of some years ago read it
 PRODUCER = "image-classification-pipeline"
 
 
 def write(model: keras.Model, path: Path) -> None:
-    """Write the model as ONNX, with the names `pixels` and `probabilities`.
+    """Write the model as ONNX, with the names `pixels`, `probabilities` and, where it gives
+    them, `features`.
 
     Raises:
         UnconvertibleError: an operation that ONNX lacks, with its layer.
@@ -57,7 +60,9 @@ def _convert(model: keras.Model) -> Any:
         from tf2onnx import optimizer, tf_loader, tfonnx
 
         frozen = graph.frozen(model)
-        inputs, outputs = [frozen.inputs[0].name], [frozen.outputs[0].name]
+        inputs, names = [frozen.inputs[0].name], graph.output_names(model)
+        given = {name: each.name for name, each in zip(names, frozen.outputs, strict=True)}
+        outputs = [given[name] for name in OUTPUTS if name in given]
         with tf.Graph().as_default():
             folded = tf_loader.tf_optimize(inputs, outputs, frozen.graph.as_graph_def())
         with tf.Graph().as_default() as own:
@@ -67,7 +72,10 @@ def _convert(model: keras.Model) -> Any:
                 opset=OPSET,
                 input_names=inputs,
                 output_names=outputs,
-                tensors_to_rename={inputs[0]: graph.INPUT, outputs[0]: graph.OUTPUT},
+                tensors_to_rename={
+                    inputs[0]: graph.INPUT,
+                    **{tensor: name for name, tensor in given.items()},
+                },
                 continue_on_error=True,
                 custom_op_handlers={"Erfc": (_erfc, [])},
             )
@@ -91,7 +99,7 @@ def _rename(found: Any, layers: set[str]) -> None:
     for value in (*found.graph.input, *found.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     del found.graph.value_info[:]
-    names = {graph.INPUT: graph.INPUT, graph.OUTPUT: graph.OUTPUT, "": ""}
+    names = {name: name for name in (graph.INPUT, *OUTPUTS, "")}
     counts: dict[str, int] = {}
     nodes = _ordered(found.graph)
     del found.graph.node[:]
@@ -114,11 +122,11 @@ def _rename(found: Any, layers: set[str]) -> None:
 
 
 def _ordered(found: Any) -> list[Any]:
-    """The nodes as they are met on the ways to the output: the converter's order varies."""
+    """The nodes as they are met on the ways to the outputs: the converter's order varies."""
     makers = {output: node for node in found.node for output in node.output}
     ordered: list[Any] = []
     done: set[int] = set()
-    waiting = [(makers[found.output[0].name], False)]
+    waiting = [(makers[output.name], False) for output in reversed(found.output)]
     while waiting:
         node, ready = waiting.pop()
         if id(node) in done:

@@ -11,11 +11,13 @@ import numpy as np
 
 from pipeline.datasets.pool import processors
 from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.runtime import files
 from tools.exporting import checking, description, page, runtimes
 from tools.exporting.formats import Format
 from tools.exporting.quiet import quiet
 from tools.exporting.source import Source
+from tools.serving import engine
 
 FOLDER = Path("exports")
 SNIPPETS = Path(__file__).parent / "snippets"
@@ -36,12 +38,10 @@ class Writer:
         from tools.exporting import graph
 
         self.model = graph.rebuilt(source.model.file)
-        outputs = self.model.output_shape[-1]
-        if outputs != len(source.model.classes):
-            raise PipelineError(
-                f"{source.model.title}: {outputs} outputs for {len(source.model.classes)} class "
-                "names; run `dvc repro`, which brings both in step"
-            )
+        source.model.check_outputs(self.model.output_shape[-1])
+        self.reference = Reference.load(beside(source.model.file))
+        layer = self.reference.layer if self.reference else None
+        self._with_features = graph.with_features(self.model, layer)
         self.description = description.describe(source)
         self._take_over()
         self._whole: np.ndarray | None = None
@@ -58,7 +58,9 @@ class Writer:
             if one.name == "html":
                 self._html(one, int8)
                 continue
-            self._kept(one, one.file, partial(one.writer.write, self.model))
+            # Of the formats ONNX alone says what is unlike the training images.
+            model = self._with_features if one.name == "onnx" else self.model
+            self._kept(one, one.file, partial(one.writer.write, model))
             if int8 and one.int8:
                 images = self._training_images(one)
                 self._kept(
@@ -89,6 +91,7 @@ class Writer:
             write(path)
             with quiet():
                 found = self._checked(name, one.answer(path, processors()), exact)
+                seen = exact and one.name == "onnx" and self._checked_features(name, path)
             moved = [path, *(path.with_name(other) for other in one.also)]
             for part in moved:
                 target = self.folder / part.name
@@ -101,6 +104,8 @@ class Writer:
             digest = files.sha256(path) if path.is_file() else None
             self.description["files"][path.name] = {"sha256": digest, "bytes": _size(path)}
         self.description["files"][name]["agrees"] = found
+        if seen:
+            self.description["files"][name]["features"] = seen
         self._describe()
         self.say(f"{self.folder / name}: {size / 2**20:.1f} MiB; {_in_words(found)}")
 
@@ -114,6 +119,28 @@ class Writer:
             self._whole = self._predicted(images)
         found = runtimes.in_steps(answer, images)
         return checking.check_accuracy(name, found, self._whole, self.source.labels("test"))
+
+    def _checked_features(self, name: str, path: Path) -> dict[str, Any] | None:
+        """What model.json says of a file's features; None where there is no reference."""
+        if self.reference is None:
+            return None
+        images = self.source.images("test")
+        chosen = np.asarray(images[checking.spread_out(len(images))])
+        (_, found), (_, expected) = (
+            one.outputs(chosen)
+            for one in (
+                engine.of_onnx(path, processors(), self.reference),
+                engine.of_keras(self.model, self.reference),
+            )
+        )
+        checking.check_features(name, found, expected)
+        return {
+            "name": engine.FEATURES,
+            "dtype": "float32",
+            "size": found.shape[1],
+            "layer": self.reference.layer,
+            "meaning": "the layer's maps, averaged over the picture; for what is unlike training",
+        }
 
     def _predicted(self, images: np.ndarray) -> np.ndarray:
         from pipeline.networks.predicting import predict

@@ -10,40 +10,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.datasets.names import counted, listed, shown
 from pipeline.errors import PipelineError
 from pipeline.runtime import files
 from tools.serving import answers
+from tools.serving.engine import Answer
 
 UNSURE = "unsure"
-Keep = Callable[[Path, np.ndarray], None]
+Keep = Callable[[Path, Answer], None]
 
 
 def line(path: Path, top: list[dict[str, Any]], unlike: bool | None, as_json: bool) -> str:
     """What is printed of an image."""
     if as_json:
-        more = {} if unlike is None else {"unlike_training": unlike}
+        more = {} if unlike is None else {answers.UNLIKE: unlike}
         return json.dumps({"image": str(path), **top[0], "top": top, **more}, ensure_ascii=False)
     classes = ", ".join(f"{one['class']} {one['probability']:.4f}" for one in top)
     return f"{shown(str(path))}: {classes}{' (unlike the training images)' * bool(unlike)}"
 
 
 @contextmanager
-def table(path: Path, classes: Sequence[str]) -> Iterator[Keep]:
+def table(path: Path, classes: Sequence[str], measured: bool) -> Iterator[Keep]:
     """A CSV file with a row an image: its path, class and probability, and those of all classes.
 
     It takes its place when all is done.
+
+    Args:
+        measured: whether the model has a reference; then `unlike_training` is true or false.
     """
     with files.atomic(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("image", "class", "probability", *(f"p_{name}" for name in classes)))
+        more = [answers.UNLIKE] * measured
+        columns = (f"p_{name}" for name in classes)
+        writer.writerow(("image", "class", "probability", *columns, *more))
 
-        def keep(image: Path, row: np.ndarray) -> None:
-            best = int(row.argmax())
-            numbers = [answers.number(value) for value in row]
-            writer.writerow((image, classes[best], numbers[best], *numbers))
+        def keep(image: Path, answer: Answer) -> None:
+            best = int(answer.row.argmax())
+            numbers = [answers.number(value) for value in answer.row]
+            more = [json.dumps(answer.unlike)] * measured
+            writer.writerow((image, classes[best], numbers[best], *numbers, *more))
 
         yield keep
 
@@ -80,10 +85,10 @@ class Sorter:
         self.names = _folders(classes)
         self.counts: Counter[str] = Counter()
 
-    def keep(self, image: Path, row: np.ndarray) -> None:
-        """Put an image where its probabilities, (classes,), say."""
-        best = int(row.argmax())
-        doubtful = self.unsure is not None and float(row[best]) < self.unsure
+    def keep(self, image: Path, answer: Answer) -> None:
+        """Put an image where its probabilities say."""
+        best = int(answer.row.argmax())
+        doubtful = self.unsure is not None and float(answer.row[best]) < self.unsure
         name = self.names[-1] if doubtful else self.names[best]
         target = _free(self.folder / name / image.name)
         target.parent.mkdir(parents=True, exist_ok=True)

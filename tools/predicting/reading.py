@@ -10,9 +10,8 @@ from tqdm import tqdm
 from pipeline.datasets.decode import UnreadableError
 from pipeline.datasets.pool import processors
 from pipeline.datasets.resizing import Resize
-from tools.predicting.engines import Engine
 from tools.serving import images
-from tools.serving.asked import Answer
+from tools.serving.engine import Answer, Engine
 
 
 def predictions(
@@ -29,7 +28,7 @@ def predictions(
             part = paths[start : start + step]
             read = list(pool.map(lambda path: _read(path, engine.shape, resize), part))
             good = [one for one in read if not isinstance(one, UnreadableError)]
-            rows = iter(engine.answer(np.stack(good)) if good else ())
+            rows = iter(engine(np.stack(good)) if good else ())
             for path, one in zip(part, read, strict=True):
                 yield path, one if isinstance(one, UnreadableError) else next(rows)
             bar.update(len(part))

@@ -3,7 +3,7 @@
 images.py      files, folders and globs to pixels, by the rules of the data sets' room
 answers.py     probabilities to classes
 model.py       a model's file with its classes, of the workspace
-asked.py       a model with its reference: is an image like the training ones?
+engine.py      a model as a function of pixels: ONNX Runtime, or Keras itself
 trained.py     where a model and its class names are: workspace, run, registry
 registry.py    the best run, registered under the alias `best`
 classifier.py  what MLflow loads: encoded images in, classes out
@@ -18,7 +18,6 @@ app.py         the pages, the token, what a refused request is told
 connection.py  uvicorn's connection, with a limit on the time of the headers
 bodies.py      a request's body to encoded images
 classifying.py encoded images to answers; batching.py: many requests' images together
-engine.py      ONNX Runtime, or Keras itself
 limits.py      what a request may cost
 figures.py     what Prometheus reads
 """

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+UNLIKE = "unlike_training"  # what it is called in JSON and in tables
+
 
 def top(row: np.ndarray, classes: Sequence[str], count: int) -> list[dict[str, Any]]:
     """The most probable classes of one image, most probable first: `class` and `probability`.

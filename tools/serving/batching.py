@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tools.serving.engine import Engine
+from tools.serving.engine import Answer
 from tools.serving.limits import MOST_IMAGES, RefusedError
 
 # To another thread and back takes a third of a millisecond, on a busy machine several.
@@ -18,13 +18,16 @@ QUICK_SECONDS = 0.002
 class _Question:
     """The images of one request, answered in one batch or several."""
 
-    def __init__(self, images: Sequence[np.ndarray], answer: "asyncio.Future[np.ndarray]") -> None:
+    def __init__(
+        self, images: Sequence[np.ndarray], answer: "asyncio.Future[list[Answer]]"
+    ) -> None:
         self.images = images
         self.answer = answer
-        self.rows: list[np.ndarray] = []
+        self.answers: list[Answer] = []
 
 
 Batch = list[tuple[_Question, np.ndarray]]
+Engine = Callable[[np.ndarray], list[Answer]]
 
 
 class Batcher:
@@ -53,8 +56,8 @@ class Batcher:
         self._each = 1.0  # seconds that an image takes, about
         self.on_batch: Callable[[int], None] = lambda images: None
 
-    async def ask(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities, float32 (n, classes), of n ≥ 1 images.
+    async def ask(self, images: Sequence[np.ndarray]) -> list[Answer]:
+        """The answers for at least one image.
 
         Raises:
             RefusedError: 429, too many are waiting.
@@ -95,26 +98,28 @@ class Batcher:
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._computed, batch)
         work.add_done_callback(lambda done: self._hand_out(batch, *done.result()))
 
-    def _computed(self, batch: Batch) -> tuple[np.ndarray | None, Exception | None]:
+    def _computed(self, batch: Batch) -> tuple[list[Answer] | None, Exception | None]:
         started = time.perf_counter()
         try:
-            rows = self._engine(np.stack([image for _, image in batch]))
+            answers = self._engine(np.stack([image for _, image in batch]))
         except Exception as error:
             return None, error
         # What else runs on the machine can only make it longer.
         self._each = min(1.1 * self._each, (time.perf_counter() - started) / len(batch))
-        return rows, None
+        return answers, None
 
-    def _hand_out(self, batch: Batch, rows: np.ndarray | None, failure: Exception | None) -> None:
+    def _hand_out(
+        self, batch: Batch, answers: list[Answer] | None, failure: Exception | None
+    ) -> None:
         self._busy = False
         for number, (question, _) in enumerate(batch):
             if question.answer.done():
                 continue
-            if rows is None:
+            if answers is None:
                 question.answer.set_exception(failure or RuntimeError("no answer"))
                 continue
-            question.rows.append(rows[number])
-            if len(question.rows) == len(question.images):
-                question.answer.set_result(np.stack(question.rows))
+            question.answers.append(answers[number])
+            if len(question.answers) == len(question.images):
+                question.answer.set_result(question.answers)
         if self._waiting:  # these have waited while the others were computed
             self._compute()

@@ -22,13 +22,12 @@ from pipeline.datasets.resizing import Resize
 from pipeline.evaluation.reference import Reference, beside
 from pipeline.networks.loader import models
 from tools.serving import answers, images
-from tools.serving.asked import Asked
+from tools.serving.engine import of_keras
 
 MODEL_FILE = "model.keras"
 CLASSES_FILE = "classes.json"
 RESIZE_FILE = "resize.json"
 COLUMN = "image"
-UNLIKE = "unlike_training"
 
 
 class Classifier:
@@ -39,11 +38,9 @@ class Classifier:
         self, model: Any, classes: list[str], resize: Resize, reference: Reference | None = None
     ) -> None:
         self.model = model
-        self.asked = Asked(model, reference)
-        self.measured = reference is not None
+        self.engine = of_keras(model, reference)
         self.classes = classes
         self.resize = resize
-        self.shape = answers.input_shape(model)
 
     def predict(self, frame: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """One row an image: `class`, `probability`, `p_<class>` for each class, and, of a model
@@ -53,11 +50,11 @@ class Classifier:
             MlflowException: the request's fault (HTTP 400): no such column, no image.
         """
         found = [self._read(row, data) for row, data in enumerate(frame[COLUMN])]
-        step = images.chunks(self.shape)
+        step = images.chunks(self.engine.shape)
         said = [
             answer
             for start in range(0, len(found), step)
-            for answer in self.asked.answers(np.stack(found[start : start + step]))
+            for answer in self.engine(np.stack(found[start : start + step]))
         ]
         empty = np.empty((0, len(self.classes)), "float32")
         table = np.stack([answer.row for answer in said]) if said else empty
@@ -67,13 +64,13 @@ class Classifier:
             "probability": table[np.arange(len(table)), best],
         }
         answer |= {f"p_{name}": table[:, i] for i, name in enumerate(self.classes)}
-        if self.measured:
-            answer[UNLIKE] = np.array([each.unlike for each in said], bool)
+        if self.engine.unlike:
+            answer[answers.UNLIKE] = np.array([each.unlike for each in said], bool)
         return pd.DataFrame(answer)
 
     def _read(self, row: int, data: Any) -> np.ndarray:
         try:
-            return images.pixels(bytes(data), self.shape, self.resize)
+            return images.pixels(bytes(data), self.engine.shape, self.resize)
         except UnreadableError as error:
             from mlflow.exceptions import MlflowException
 

@@ -14,7 +14,7 @@ from pipeline.datasets.decode import FORMATS, UnreadableError
 from pipeline.datasets.resizing import Resize
 from tools.serving import answers, images
 from tools.serving.batching import Batcher
-from tools.serving.engine import Engine
+from tools.serving.engine import Answer, Engine
 from tools.serving.limits import Limits, RefusedError
 
 # Up to here a body is read and its images decoded at once (2 ms): to another thread and back
@@ -27,21 +27,19 @@ class Classifying:
     """The model of a worker.
 
     Args:
-        shape: (height, width, channels) that the engine takes.
-        resize: how the images of its training got them.
+        resize: how the images of its training got their size.
         classes: in the order of its probabilities.
     """
 
     def __init__(
         self,
         engine: Engine,
-        shape: tuple[int, int, int],
         resize: Resize,
         classes: Sequence[str],
         limits: Limits,
     ) -> None:
         self.open_requests = 0
-        self._shape = shape
+        self._shape = engine.shape
         self._resize = resize
         self._classes = classes
         self._limits = limits
@@ -61,7 +59,8 @@ class Classifying:
         await self.classify(lambda: [buffer.getvalue()], 0)
 
     async def classify(self, given: Callable[[], list[bytes]], size: int) -> list[dict[str, Any]]:
-        """An answer for each image: `class`, `probability`, and `p_<class>` for each class.
+        """An answer for each image: `class`, `probability`, `p_<class>` for each class, and
+        `unlike_training` of a model with a reference.
 
         Args:
             given: the encoded images, from a body of `size` bytes.
@@ -82,7 +81,7 @@ class Classifying:
                 lambda part=part: [self._decoded(row, encoded[row]) for row in part],  # type: ignore[misc]
                 declared <= QUICK_PIXELS,
             )
-            found += [self._answer(row) for row in await self._batcher.ask(pixels)]
+            found += [self._described(one) for one in await self._batcher.ask(pixels)]
         return found
 
     async def _done(self, work: Callable[[], Any], quick: bool) -> Any:
@@ -114,9 +113,9 @@ class Classifying:
         except UnreadableError as error:
             raise RefusedError(400, f"image {row}: {error}; send an image file in base64") from None
 
-    def _answer(self, row: np.ndarray) -> dict[str, Any]:
-        best = int(row.argmax())
-        answer = {"class": self._classes[best], "probability": answers.number(row[best])}
-        for name, value in zip(self._classes, row.tolist(), strict=True):
-            answer[f"p_{name}"] = answers.number(value)
-        return answer
+    def _described(self, answer: Answer) -> dict[str, Any]:
+        best = int(answer.row.argmax())
+        found = {"class": self._classes[best], "probability": answers.number(answer.row[best])}
+        for name, value in zip(self._classes, answer.row.tolist(), strict=True):
+            found[f"p_{name}"] = answers.number(value)
+        return found if answer.unlike is None else {**found, answers.UNLIKE: answer.unlike}

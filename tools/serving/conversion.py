@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.runtime import files, paths, source
 from tools.exporting import found
+from tools.exporting.checking import features_apart
 
 PACKAGES = ("keras", "onnx", "onnxruntime", "tf2onnx")
 CHECKED = 32  # pictures
@@ -44,11 +46,13 @@ def converted(model: Path) -> Converted:
     Raises:
         PipelineError: the model cannot be loaded, with the converter's last line.
     """
-    made = found.exported(model)
+    reference = Reference.load(beside(model))
+    layer = reference.layer if reference else None
+    made = found.exported(model, layer)
     if made.path is not None:
         return Converted(made.path, made.shape, len(made.classes), f"is {made.path}")
     versions = [f"{name}=={importlib.metadata.version(name)}" for name in PACKAGES]
-    code = source.digest(source.closure(__name__), *versions)
+    code = source.digest(source.closure(__name__), *versions, layer or "")
     target = paths.state() / "serving" / f"{files.sha256(model)[:16]}-{code[:16]}.onnx"
     described = target.with_suffix(".json")
     if not described.is_file():
@@ -71,22 +75,23 @@ def converted(model: Path) -> Converted:
 def write(model_file: Path, target: Path) -> None:
     """Convert, compare, and write what came of it."""
     from pipeline import backend
-    from pipeline.networks.predicting import both_columns, predict
 
     backend.configure(0, 1, deterministic=True, dtype="float32")
     from pipeline.networks.saving import load_model
     from tools.exporting import graph, to_onnx
-    from tools.serving import answers, engine
+    from tools.serving import engine
 
-    model = load_model(model_file)
-    shape = answers.input_shape(model)
-    pixels = pictures(shape)
-    expected = both_columns(predict(model, pixels))
+    reference = Reference.load(beside(model_file))
+    keras = engine.of_keras(load_model(model_file), reference)
+    pixels = pictures(keras.shape)
+    expected, *seen = keras.outputs(pixels)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         try:
-            to_onnx.write(graph.rebuilt(model_file), made)
-            difference = apart(engine.of_onnx(made, 1)(pixels), expected)
+            layer = reference.layer if reference else None
+            to_onnx.write(graph.with_features(graph.rebuilt(model_file), layer), made)
+            given, *features = engine.of_onnx(made, 1, reference).outputs(pixels)
+            difference = max(apart(given, expected), *map(features_apart, features, seen))
             agrees = difference <= found.TOLERANCE
             said = f"differs from Keras by {difference:.1e}"
         except Exception as error:  # a layer that the converter does not know, say
@@ -94,7 +99,7 @@ def write(model_file: Path, target: Path) -> None:
         if agrees:
             made.replace(target)
             said = f"agrees with Keras to {difference:.0e} on {CHECKED} pictures"
-    description = {"shape": list(shape), "classes": expected.shape[1], "said": said}
+    description = {"shape": list(keras.shape), "classes": expected.shape[1], "said": said}
     files.write_json(target.with_suffix(".json"), description)
 
 

@@ -22,6 +22,34 @@ class Trained:
     resize: Resize
     run_id: str = ""  # MLflow's, where it is known
 
+    def check_outputs(self, outputs: int) -> None:
+        """One output serves two classes.
+
+        Raises:
+            PipelineError: there is another number of class names.
+        """
+        if max(2, outputs) != len(self.classes):
+            raise PipelineError(
+                f"{self.title}: {outputs} outputs for {len(self.classes)} class names; "
+                "run `dvc repro`, which brings both in step"
+            )
+
+
+def load(model: Trained, threads: int) -> Any:
+    """The Keras model, in a process that imports Keras now.
+
+    Raises:
+        PipelineError: see `Trained.check_outputs`.
+    """
+    from pipeline import backend
+
+    backend.configure(0, threads, deterministic=True, dtype="float32")
+    from pipeline.networks.saving import load_model
+
+    loaded = load_model(model.file)
+    model.check_outputs(loaded.output_shape[-1])
+    return loaded
+
 
 def described_by(known: Mapping[str, Any], file: Path, title: str, run_id: str = "") -> Trained:
     """A model with what dataset.json, or MLmodel's metadata, say of it."""

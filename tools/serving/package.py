@@ -27,7 +27,7 @@ def write_classifier(target: Path, model: Trained, entry: Any, run_id: str) -> N
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    from tools.serving import classifier  # imports Keras
+    from tools.serving import answers, classifier  # imports Keras
 
     data = target.parent / "data"
     data.mkdir()
@@ -44,7 +44,7 @@ def write_classifier(target: Path, model: Trained, entry: Any, run_id: str) -> N
             [
                 ColSpec(DataType.string, "class"),
                 *(ColSpec(DataType.float, c) for c in columns),
-                *([ColSpec(DataType.boolean, classifier.UNLIKE)] if reference.is_file() else []),
+                *([ColSpec(DataType.boolean, answers.UNLIKE)] if reference.is_file() else []),
             ]
         ),
     )

@@ -20,11 +20,13 @@ from typing import Any
 import uvicorn
 
 from pipeline.datasets.resizing import Resize
+from pipeline.evaluation.reference import Reference
 from tools.serving import engine
 from tools.serving.app import App
 from tools.serving.classifying import Classifying
 from tools.serving.connection import Connection
 from tools.serving.limits import READY, Limits
+from tools.serving.model import Trained, load
 
 
 def main(descriptor: int) -> None:
@@ -65,12 +67,15 @@ class _Server(uvicorn.Server):
 
 def _app(settings: dict[str, Any]) -> tuple[App, float]:
     limits = Limits(**settings["limits"])
-    of = engine.of_onnx if settings["engine"] == "onnx" else engine.of_keras
-    computed = of(Path(settings["model"]), settings["threads"])
-    height, width, channels = settings["shape"]
-    shape = (height, width, channels)
-    resize = Resize.read(settings["resize"])
-    classifying = Classifying(computed, shape, resize, settings["classes"], limits)
+    path, threads = Path(settings["model"]), settings["threads"]
+    classes, resize = settings["classes"], Resize.read(settings["resize"])
+    reference = Reference.load(Path(settings["reference"]))
+    if settings["engine"] == "onnx":
+        computed = engine.of_onnx(path, threads, reference)
+    else:
+        trained = Trained(path, classes, settings["version"]["model"], resize)
+        computed = engine.of_keras(load(trained, threads), reference)
+    classifying = Classifying(computed, resize, classes, limits)
     return App(classifying, limits, settings["version"], settings["token"], _say), limits.seconds
 
 

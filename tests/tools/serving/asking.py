@@ -115,7 +115,7 @@ def serving(folder: Path, *, workers: int = 1, token: str = "", **limits: Any) -
         "engine": "onnx",
         "model": str(model),
         "threads": 1,
-        "shape": SHAPE,
+        "reference": str(folder / "reference.npz"),
         "resize": {"method": "crop", "share": 0.875},
         "classes": CLASSES,
         "limits": asdict(given),

@@ -59,7 +59,7 @@ def opened(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return lambda pixels: session.run(None, {"pixels": pixels})[0]
+        return lambda pixels: session.run(["probabilities"], {"pixels": pixels})[0]
     if path.suffix == ".tflite":
         from ai_edge_litert.interpreter import Interpreter
 
