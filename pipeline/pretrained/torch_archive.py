@@ -1,10 +1,9 @@
 """Reading tensors out of PyTorch's older archives (.pth of before version 1.6), without pickle.
 
-Such an archive holds pickles, and to load a pickle is to run whatever it names. None is loaded
-here: `pickletools`, which only disassembles, gives their instructions, and the few that an
-ordered dictionary of tensors is written with are followed by hand. Three names mean something
-(`collections.OrderedDict`, the tensors' rebuilder, storages of numbers); any other is refused.
-PyTorch itself is not needed.
+To load a pickle is to run whatever it names. None is loaded here: `pickletools`, which only
+disassembles, gives the instructions, and the few that a dictionary of tensors is written with
+are followed by hand. Three names mean something (`collections.OrderedDict`, the tensors'
+rebuilder, storages of numbers); any other is refused. PyTorch itself is not needed.
 
 The archive (torch/serialization.py, `_legacy_save`): five pickles, namely a magic number, a
 version, the machine's byte order, the dictionary, and the storages' keys; then each storage, the
@@ -14,8 +13,8 @@ number of its elements as int64 and the elements.
 import io
 import pickletools
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -82,7 +81,6 @@ def read_tensors(content: bytes, where: str) -> Tensors:
         return _read(io.BytesIO(content), len(content))
     except _RefusedError as error:
         raise PipelineError(f"{where}: holds {error}; only tensors are read") from None
-    # What a damaged file makes of the disassembler and of the lists that the instructions fill.
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, EOFError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise PipelineError(
@@ -122,8 +120,9 @@ def _array(tensor: _Tensor, numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.
     last = tensor.offset + sum(
         (length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
-    lowest = min(tensor.offset, *tensor.shape, *tensor.strides, 0)
-    if lowest < 0 or (0 not in tensor.shape and last >= len(numbers)):
+    if min(tensor.offset, *tensor.shape, *tensor.strides, 0) < 0 or (
+        0 not in tensor.shape and last >= len(numbers)
+    ):
         raise ValueError("a tensor reaches beyond its storage")
     if np.prod(tensor.shape, dtype=object) > len(numbers):
         raise ValueError("a tensor has more numbers than its storage")
@@ -139,11 +138,12 @@ def _value(file: BinaryIO) -> Any:
     """The value of the next pickle in the file, of numbers, texts, tuples, lists and dictionaries,
     and of the three names that are known."""
     machine = _Machine()
-    for count, (operation, argument) in enumerate(_instructions(file)):
+    for count, (found, argument, _) in enumerate(pickletools.genops(file)):
+        operation = found.name
         if count > MOST_INSTRUCTIONS:
             raise _RefusedError(f"more than {MOST_INSTRUCTIONS:,} instructions")
         if operation == "STOP":
-            return machine.pop()
+            return machine.stack.pop()
         if operation in _PUSHED:
             machine.stack.append(_PUSHED[operation](argument))
         elif operation in _DONE:
@@ -153,20 +153,12 @@ def _value(file: BinaryIO) -> Any:
     raise ValueError("no end")
 
 
-def _instructions(file: BinaryIO) -> Iterator[tuple[str, Any]]:
-    for operation, argument, _ in pickletools.genops(file):
-        yield operation.name, argument
-
-
+@dataclass
 class _Machine:
     """The stack and the memory that a pickle's instructions work on."""
 
-    def __init__(self) -> None:
-        self.stack: list[Any] = []
-        self.memory: dict[int, Any] = {}
-
-    def pop(self) -> Any:
-        return self.stack.pop()
+    stack: list[Any] = field(default_factory=list)
+    memory: dict[int, Any] = field(default_factory=dict)
 
     def marked(self) -> list[Any]:
         """What lies above the last mark, which goes too."""
@@ -176,12 +168,8 @@ class _Machine:
         return found[::-1]
 
 
-def _tuple(machine: _Machine, parts: list[Any]) -> None:
-    machine.stack.append(tuple(parts))
-
-
 def _last(machine: _Machine, count: int) -> list[Any]:
-    return [machine.pop() for _ in range(count)][::-1]
+    return [machine.stack.pop() for _ in range(count)][::-1]
 
 
 def _put(machine: _Machine, place: int) -> None:
@@ -223,7 +211,7 @@ def _reduce(machine: _Machine, _: Any) -> None:
 
 def _storage(machine: _Machine, _: Any) -> None:
     """("storage", its kind, its key, where it was, its elements, None)."""
-    match machine.pop():
+    match machine.stack.pop():
         case ("storage", _Name(kind), str(key), str(), int(elements), None) if kind in _STORAGES:
             machine.stack.append(_Storage(key, _STORAGES[kind], elements))
         case _:
@@ -241,10 +229,10 @@ _PUSHED: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE"), lambda given: given),
 }
 _DONE: dict[str, Callable[[_Machine, Any], None]] = {
-    "TUPLE": lambda machine, _: _tuple(machine, machine.marked()),
-    "TUPLE1": lambda machine, _: _tuple(machine, _last(machine, 1)),
-    "TUPLE2": lambda machine, _: _tuple(machine, _last(machine, 2)),
-    "TUPLE3": lambda machine, _: _tuple(machine, _last(machine, 3)),
+    "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.marked())),
+    "TUPLE1": lambda machine, _: machine.stack.append(tuple(_last(machine, 1))),
+    "TUPLE2": lambda machine, _: machine.stack.append(tuple(_last(machine, 2))),
+    "TUPLE3": lambda machine, _: machine.stack.append(tuple(_last(machine, 3))),
     "SETITEM": lambda machine, _: _set(machine, _last(machine, 2)),
     "SETITEMS": lambda machine, _: _set(machine, machine.marked()),
     "APPEND": lambda machine, _: _append(machine, _last(machine, 1)),
@@ -253,7 +241,9 @@ _DONE: dict[str, Callable[[_Machine, Any], None]] = {
     "LONG_BINPUT": _put,
     "BINGET": lambda machine, place: machine.stack.append(machine.memory[place]),
     "LONG_BINGET": lambda machine, place: machine.stack.append(machine.memory[place]),
-    "BUILD": lambda machine, _: machine.pop(),  # attributes of a dictionary: PyTorch's versions
+    "BUILD": lambda machine, _: (
+        machine.stack.pop()
+    ),  # attributes of a dictionary: PyTorch's versions
     "GLOBAL": _name,
     "REDUCE": _reduce,
     "BINPERSID": _storage,

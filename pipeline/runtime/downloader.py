@@ -22,15 +22,14 @@ from tqdm import tqdm
 from pipeline.errors import PipelineError
 
 RETRIES = 2
-# For the name, all addresses of the name, proxies and redirects together.
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # for the name, all its addresses, proxies and redirects together
 _CHUNK = 1 << 16
 
 
 def cache_folder() -> Path:
     """Where fetched files are kept: IMAGE_PIPELINE_CACHE, or the system's cache folder."""
     named = os.environ.get("IMAGE_PIPELINE_CACHE")
-    return Path(named) if named else Path(pooch.os_cache("image-classification-pipeline"))
+    return Path(named or pooch.os_cache("image-classification-pipeline"))
 
 
 def mirrored(folder: str, name: str) -> list[str]:
@@ -219,8 +218,7 @@ def _unreachable(error: requests.exceptions.ConnectionError) -> bool:
 
 def _causes(error: BaseException) -> list[BaseException]:
     """What the libraries have wrapped into an exception, itself included."""
-    found = [error]
-    for one in found:
+    for one in (found := [error]):
         inner = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
         found += [x for x in inner if isinstance(x, BaseException) and x not in found]
     return found
@@ -244,10 +242,9 @@ def _reason(error: BaseException, timeout: float) -> str:
         return "no such server, or no network"
     if has(requests.exceptions.ConnectTimeout):
         return f"no connection within {min(ANSWER_SECONDS, timeout):g} s"
-    if has(urllib3.exceptions.NewConnectionError):
-        return "no connection"
     if has(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
         return f"no byte for {timeout:g} s"
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return "another digest than it should have"
-    return "the connection broke"
+    refused = has(urllib3.exceptions.NewConnectionError)
+    return "no connection" if refused else "the connection broke"

@@ -26,7 +26,7 @@ def _read_onnx(content: bytes, where: str) -> Any:
         optimizer="rmsprop",
         learning_rate=2e-5,
         # The chapter divided by 255; these weights want their own means,
-        # which is worth seven points on cats and dogs (README, VGG16).
+        # which is worth seven points on cats and dogs (docs/pretrained.md).
         normalization="imagenet",
         image_size=150,
         resizes=True,
