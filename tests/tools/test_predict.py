@@ -13,19 +13,20 @@ from PIL import Image
 from pipeline.datasets.decode import decode
 from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
-from pipeline.evaluation import coverage, unlike
+from pipeline.evaluation import coverage
 from pipeline.evaluation.reference import Reference, beside
-from pipeline.networks.predicting import predict as predict_all
 from pipeline.tracking import start_run
 from tests.tools.comparison.recording import track
 from tests.tools.serving.training import (
     CLASSES,
     MODEL,
     encoded,
+    odd_picture,
     picture,
     record,
     write_model,
     write_pictures,
+    write_reference,
 )
 from tools import predict
 from tools.serving import images
@@ -241,16 +242,8 @@ def test_the_command_itself(model):
 @pytest.fixture
 def measured(model) -> Reference:
     """A reference beside the model, to which pictures like the first ones are usual."""
-    from pipeline.networks.answering import answering, divided, features_layer
-
     pixels = np.stack([np.asarray(picture(i))[..., None] for i in range(40)])
-    layer = features_layer(model)
-    rows, features = divided(predict_all(answering(model, layer), pixels), len(CLASSES))
-    labels = np.arange(40) % 3
-    usual = unlike.fit(features, features)
-    reference = Reference(1.0, False, coverage.nonconformity(rows, labels), layer, usual)
-    reference.save(beside(MODEL))
-    return reference
+    return write_reference(model, pixels, np.arange(40) % 3)
 
 
 def test_sets_with_a_promise(model, measured, capsys):
@@ -267,7 +260,7 @@ def test_sets_with_a_promise(model, measured, capsys):
 
 def test_an_image_of_nothing_known_is_called_so(measured, capsys):
     (usual,) = write_pictures(Path(), 1)
-    Image.fromarray(np.full((8, 8), 255, "uint8") * np.eye(8, dtype="uint8")).save("odd.png")
+    Image.fromarray(odd_picture()[..., 0]).save("odd.png")
     found = [answer["unlike_training"] for answer in lines(capsys, str(usual), "odd.png")]
     assert found == [False, True]
     predict.main([str(usual), "odd.png"])

@@ -15,10 +15,18 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from pipeline.errors import PipelineError
 from tests.tools.comparison.recording import track
-from tests.tools.serving.training import encoded, picture, record, write_model
+from tests.tools.serving.training import (
+    encoded,
+    odd_picture,
+    picture,
+    record,
+    write_model,
+    write_reference,
+)
 from tools import predict, register, serve
 
 COMMAND = [sys.executable, "-m", "tools.serve"]
@@ -104,7 +112,9 @@ def test_the_printed_line_sends_a_jpeg_and_gets_the_class(tracked, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [["cat", "dog", "ox"], ["cat", "dog"]])
 def test_keras_and_onnx_give_the_same(tracked, capsys, classes):
-    write_model(channels=3, classes=classes)
+    model = write_model(channels=3, classes=classes)
+    usual = np.stack([np.asarray(picture(i, "RGB")) for i in range(40)])
+    write_reference(model, usual, np.arange(40) % len(classes))
     run_id = record([0.5], classes=classes)
     Path("photo.jpg").write_bytes(encoded(picture(4, "RGB", 40), "JPEG"))
     wanted = expected(capsys, "--run", run_id)
@@ -116,6 +126,10 @@ def test_keras_and_onnx_give_the_same(tracked, capsys, classes):
             )
             with urllib.request.urlopen(request, timeout=200) as given:
                 (answer,) = json.load(given)["predictions"]
+            request.data = encoded(Image.fromarray(odd_picture(3)))
+            with urllib.request.urlopen(request, timeout=200) as given:
+                (odd,) = json.load(given)["predictions"]
+            assert (answer["unlike_training"], odd["unlike_training"]) == (False, True)
             with urllib.request.urlopen(
                 address.replace("invocations", "version"), timeout=60
             ) as given:

@@ -91,7 +91,7 @@ def write(model_file: Path, target: Path) -> None:
             layer = reference.layer if reference else None
             to_onnx.write(graph.with_features(graph.rebuilt(model_file), layer), made)
             given, *features = engine.of_onnx(made, 1, reference).outputs(pixels)
-            difference = max(apart(given, expected), *map(features_apart, features, seen))
+            difference = max([apart(given, expected), *map(features_apart, features, seen)])
             agrees = difference <= found.TOLERANCE
             said = f"differs from Keras by {difference:.1e}"
         except Exception as error:  # a layer that the converter does not know, say

@@ -88,6 +88,7 @@ def test_what_stands_in_model_json(made):
 def test_the_program_beside_it_needs_nothing_of_ours(made, tmp_path):
     """Copied elsewhere, in a process of its own, with a picture of another size."""
     from pipeline.datasets.decode import decode
+    from pipeline.datasets.resizing import Resize
 
     folder, model = made
     for name in ("model.onnx", "model.json", "classify.py"):
@@ -103,7 +104,7 @@ def test_the_program_beside_it_needs_nothing_of_ours(made, tmp_path):
         [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    read, _ = decode((tmp_path / "photo.png").read_bytes(), 8, 1)
+    read, _ = decode((tmp_path / "photo.png").read_bytes(), (8, 8, 1), Resize())
     (expected,) = predict(model, read[None])
     best = int(expected.argmax())
     assert done.stdout == f"photo.png: class {best} {expected[best]:.4f}\n[]\n"

@@ -12,11 +12,15 @@ import pytest
 from PIL import Image
 
 from pipeline.networks import registry
+from pipeline.networks.answering import answering, divided
+from pipeline.networks.building import single_view
 from pipeline.networks.predicting import predict
 from pipeline.runtime import files, paths
 from tests.tools.exporting.making import exported, need_runtime, write_workspace
+from tests.tools.serving.training import write_reference
 from tools.exporting import formats, graph, npm, page
 from tools.exporting.snippets import classify
+from tools.serving.engine import of_keras, of_onnx
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +75,9 @@ def test_exported_twice_in_two_processes(tmp_path, monkeypatch):
     wanted = "onnx,litert" + (",openvino" if importlib.util.find_spec("openvino") else "")
     if npm.archive_file().is_file():
         wanted += ",html"
-    write_workspace(tmp_path / "w", monkeypatch, views=2, mirror=True)
+    model = write_workspace(tmp_path / "w", monkeypatch, views=2, mirror=True)
+    images = np.load(paths.PREPARED / "test_images.npy")
+    reference = write_reference(model, images, np.arange(len(images)) % 3)
     command = [sys.executable, "-m", "tools.export", "--to", wanted, "--quantize", "int8"]
     found = []
     for _ in range(2):
@@ -80,9 +86,15 @@ def test_exported_twice_in_two_processes(tmp_path, monkeypatch):
         (folder,) = Path("exports").iterdir()
         found.append({path.name: files.sha256(path) for path in sorted(folder.iterdir())})
         found[-1].pop("model_card.md")
+        rows, seen = of_onnx(folder / "model.onnx", 1, reference).outputs(images)
         shutil.rmtree("exports")
     assert {"model.int8.onnx", "model.int8.tflite", "model.json"} <= found[0].keys()
     assert found[0] == found[1]
+    np.testing.assert_allclose(rows, predict(model, images), atol=1e-5)
+    once = answering(single_view(model), reference.layer)
+    np.testing.assert_allclose(seen, divided(predict(once, images), 3)[1], atol=1e-5)
+    of_views = of_keras(model, reference).outputs(images)
+    np.testing.assert_allclose(of_views[1], seen, atol=1e-5)
 
 
 def test_eight_bits_are_a_quarter_and_cost_half_a_point_at_most(tmp_path, monkeypatch):

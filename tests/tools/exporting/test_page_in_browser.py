@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.datasets.decode import decode
+from pipeline.datasets.resizing import Resize
 from pipeline.runtime import files, paths
 from tests.tools.exporting.making import exported, need_runtime, write_workspace
 from tools.exporting import page, runtimes
@@ -133,7 +134,7 @@ def test_photographs_of_other_sizes(opened, made, tmp_path):
     }
     for name, image in made_of.items():
         image.save(tmp_path / name, exif=turned if name == "photo.jpg" else None)
-    read = [decode((tmp_path / name).read_bytes(), 24, 3)[0] for name in made_of]
+    read = [decode((tmp_path / name).read_bytes(), (24, 24, 3), Resize())[0] for name in made_of]
     told = choose(opened, [tmp_path / name for name in made_of])
     classes, sure = answers(made, np.stack(read))
     assert [each["class"] for each in told] == classes

@@ -10,6 +10,7 @@ from pipeline.errors import PipelineError
 from tests.tools.serving.training import write_model, write_pictures
 from tools import predict
 from tools.predicting import outcome
+from tools.serving.engine import Answer
 
 ROWS = {"a": [0.9, 0.1], "b": [0.45, 0.55], "c": [0.2, 0.8]}
 
@@ -23,7 +24,7 @@ def pictures(folder: Path) -> list[Path]:
 
 def sort(sorter: outcome.Sorter, paths: list[Path]) -> list[str]:
     for path in paths:
-        sorter.keep(path, np.array(ROWS[path.stem], "float32"))
+        sorter.keep(path, Answer(np.array(ROWS[path.stem], "float32")))
     return sorted(str(p.relative_to(sorter.folder)) for p in sorter.folder.rglob("*.png"))
 
 
@@ -79,6 +80,7 @@ def test_the_table(model, capsys):
     assert "predict: in/bad.png: not an image of a known format" in printed.err
     with Path("out/table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert "unlike_training" not in rows[0]
     assert [row["image"] for row in rows] == [f"in/{i}.png" for i in range(4)]
     for row in rows:
         shares = {name: float(row[f"p_{name}"]) for name in ("cat", "dog", "ox")}

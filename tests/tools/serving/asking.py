@@ -15,6 +15,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.evaluation import unlike
+from pipeline.evaluation.reference import Reference, beside
+from tests.tools.serving.training import picture
 from tools import server
 from tools.serving.limits import Limits
 from tools.serving.workers import Workers
@@ -25,26 +28,38 @@ SECONDS = 20  # that an answer may take here
 
 
 def write_onnx(path: Path) -> np.ndarray:
-    """uint8 (n, 8, 8, 3) to the softmax of three scores; returns their weights, (192, 3)."""
+    """uint8 (n, 8, 8, 3) to the softmax of three scores, whose weights, (192, 3), are returned;
+    its features are the pixels. Beside it is a reference to which `usual` pictures are usual."""
     weights = np.random.default_rng(0).normal(0, 1, (192, 3)).astype("float32")
     nodes = [
         helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["floats", "scale"], ["scaled"]),
-        helper.make_node("Flatten", ["scaled"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["scores"]),
+        helper.make_node("Flatten", ["scaled"], ["features"]),
+        helper.make_node("MatMul", ["features", "weights"], ["scores"]),
         helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
     ]
     taken = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", *SHAPE])
-    given = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])
+    given = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+        for name, size in (("probabilities", 3), ("features", 192))
+    ]
     kept = [
         numpy_helper.from_array(weights, "weights"),
         numpy_helper.from_array(np.float32(1 / 255), "scale"),
     ]
-    graph = helper.make_graph(nodes, "small", [taken], [given], kept)
+    graph = helper.make_graph(nodes, "small", [taken], given, kept)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 9
     onnx.save(model, path)
+    features = usual().reshape(40, -1).astype("float32") / 255
+    known = unlike.fit(features, features)
+    Reference(1.0, False, np.ones(1, "float32"), "flat", known).save(beside(path))
     return weights
+
+
+def usual() -> np.ndarray:
+    """uint8 (40, 8, 8, 3)."""
+    return np.stack([np.asarray(picture(seed, "RGB")) for seed in range(40)])
 
 
 @dataclass
@@ -115,7 +130,7 @@ def serving(folder: Path, *, workers: int = 1, token: str = "", **limits: Any) -
         "engine": "onnx",
         "model": str(model),
         "threads": 1,
-        "reference": str(folder / "reference.npz"),
+        "reference": str(beside(model)),
         "resize": {"method": "crop", "share": 0.875},
         "classes": CLASSES,
         "limits": asdict(given),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tools.serving.batching import Batcher
+from tools.serving.engine import Answer
 from tools.serving.limits import MOST_IMAGES, RefusedError
 
 
@@ -17,10 +18,10 @@ class Engine:
         self.seconds = seconds
         self.batches: list[list[int]] = []
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+    def __call__(self, pixels: np.ndarray) -> list[Answer]:
         self.batches.append(pixels[:, 0].tolist())
         time.sleep(self.seconds)
-        return pixels.astype("float32")
+        return [Answer(row) for row in pixels]
 
 
 def numbered(*numbers: int) -> list[np.ndarray]:
@@ -28,7 +29,7 @@ def numbered(*numbers: int) -> list[np.ndarray]:
 
 
 async def asked(batcher: Batcher, *numbers: int) -> list[float]:
-    return (await batcher.ask(numbered(*numbers)))[:, 0].tolist()
+    return [float(one.row[0]) for one in await batcher.ask(numbered(*numbers))]
 
 
 def test_one_that_is_alone_does_not_wait_and_others_share_a_batch():
@@ -101,10 +102,10 @@ def test_too_many():
 
 
 def test_an_engine_that_fails_fails_its_own_batch_alone():
-    def engine(pixels: np.ndarray) -> np.ndarray:
+    def engine(pixels: np.ndarray) -> list[Answer]:
         if pixels[0, 0] == 13:
             raise RuntimeError("no 13")
-        return pixels.astype("float32")
+        return [Answer(row) for row in pixels]
 
     async def main() -> None:
         batcher = Batcher(engine, 1, 0.0, lambda: 1)

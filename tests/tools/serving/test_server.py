@@ -18,7 +18,7 @@ from PIL import Image
 from pipeline.datasets.decode import decode
 from pipeline.datasets.resizing import Resize
 from tests.tools.serving.asking import CLASSES, Server, read_all, records, serving, write_onnx
-from tests.tools.serving.training import encoded, picture
+from tests.tools.serving.training import encoded, odd_picture, picture
 
 ONE_LINE = {"error_code", "message"}
 
@@ -92,6 +92,14 @@ def test_a_form_and_a_bare_image(server, photos, expected):
     assert server.ask("/invocations", records(), Content_Type="application/json") == (
         200, {"predictions": []},
     )  # fmt: skip
+
+
+def test_what_is_unlike_the_training_is_said(server):
+    usual = [encoded(picture(seed, "RGB")) for seed in range(3)]
+    odd = encoded(Image.fromarray(odd_picture(3)))
+    status, answer = server.classify(*usual, odd)
+    assert status == 200
+    assert [row["unlike_training"] for row in answer["predictions"]] == [False] * 3 + [True]
 
 
 def test_the_other_pages(server):

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipeline.evaluation import coverage, unlike
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.networks import build, saving
+from pipeline.networks.predicting import predict
 from pipeline.runtime import files, paths
 from pipeline.tracking import start_run
 
@@ -28,6 +31,25 @@ def write_model(channels: int = 1, classes: list[str] | None = None, seed: int =
     described = {"name": "bars", "classes": classes, "digest": "sha256:one"}
     files.write_json(paths.PREPARED / "dataset.json", described)
     return saving.load_model(MODEL)
+
+
+def write_reference(model: Any, pixels: np.ndarray, labels: np.ndarray) -> Reference:
+    """A reference beside the model, to which these pictures, uint8 (n, h, w, c), are usual."""
+    from pipeline.networks.answering import answering, divided, features_layer, outputs_of
+    from pipeline.networks.building import single_view
+
+    seen = single_view(model)
+    layer = features_layer(seen)
+    rows, features = divided(predict(answering(seen, layer), pixels), outputs_of(model))
+    usual = unlike.fit(features, features)
+    reference = Reference(1.0, False, coverage.nonconformity(rows, labels), layer, usual)
+    reference.save(beside(MODEL))
+    return reference
+
+
+def odd_picture(channels: int = 1, size: int = 8) -> np.ndarray:
+    """uint8 (size, size, channels), such as no `picture` is."""
+    return np.repeat(np.eye(size, dtype="uint8")[..., None] * np.uint8(255), channels, axis=2)
 
 
 def record(
