@@ -27,7 +27,7 @@ COLUMNS = ["p_cat", "p_dog", "p_ox"]
 ELSEWHERE = """
 import importlib.util, json, sys
 import mlflow, pandas as pd
-for name in ("stages", "pipeline", "tools", "benchmarks"):
+for name in ("stages", "pipeline", "benchmarks"):  # tf2onnx, too, has a folder `tools`
     assert importlib.util.find_spec(name) is None, name
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/bars@best")
