@@ -23,7 +23,7 @@ COLOUR = np.random.default_rng(1).integers(0, 256, (12, 8, 8, 3), dtype="uint8")
 ELSEWHERE = """
 import importlib.util, json, sys
 import mlflow, numpy as np
-for name in ("stages", "pipeline", "tools", "benchmarks"):
+for name in ("stages", "pipeline", "benchmarks"):  # tf2onnx, too, has a folder `tools`
     assert importlib.util.find_spec(name) is None, name
 mlflow.set_tracking_uri(sys.argv[1])
 pixels = np.load("pixels.npy")
