@@ -74,7 +74,7 @@ def _convert(model: keras.Model) -> Any:
                 output_names=outputs,
                 tensors_to_rename={
                     inputs[0]: graph.INPUT,
-                    **{tensor: name for name, tensor in given.items()},
+                    **dict(zip(given.values(), given, strict=True)),
                 },
                 continue_on_error=True,
                 custom_op_handlers={"Erfc": (_erfc, [])},

@@ -126,20 +126,18 @@ class Writer:
             return None
         images = self.source.images("test")
         chosen = np.asarray(images[checking.spread_out(len(images))])
-        (_, found), (_, expected) = (
-            one.outputs(chosen)
-            for one in (
-                engine.of_onnx(path, processors(), self.reference),
-                engine.of_keras(self.model, self.reference),
-            )
+        engines = (
+            engine.of_onnx(path, processors(), self.reference),
+            engine.of_keras(self.model, self.reference),
         )
+        found, expected = (one.outputs(chosen)[1] for one in engines)
         checking.check_features(name, found, expected)
         return {
             "name": engine.FEATURES,
             "dtype": "float32",
             "size": found.shape[1],
             "layer": self.reference.layer,
-            "meaning": "the layer's maps, averaged over the picture; for what is unlike training",
+            "meaning": "what the layer gives, averaged over the picture",
         }
 
     def _predicted(self, images: np.ndarray) -> np.ndarray:

@@ -54,14 +54,16 @@ def options(name: str, more: dict) -> dict:
 def test_every_network(variant, tmp_path, monkeypatch):
     """Compared by the export itself to 1e-4 with every class equal; here a batch of other sizes."""
     name, more = ALL[variant]
-    write_workspace(
+    model = write_workspace(
         tmp_path / "w", monkeypatch, network=name, channels=3, epochs=0, **options(name, more)
     )
+    images = np.load(paths.PREPARED / "test_images.npy")
+    write_reference(model, images, np.load(paths.PREPARED / "test_labels.npy").argmax(axis=1))
     wanted = "onnx,litert,saved_model"
     if importlib.util.find_spec("openvino"):
         wanted += ",openvino"
     folder = exported("--to", wanted)
-    images = np.load(paths.PREPARED / "test_images.npy")
+    assert files.read_json(folder / "model.json")["files"]["model.onnx"]["features"]["size"]
     expected = predict(graph.rebuilt(paths.MODEL_FILE), images)
     for each in wanted.split(","):
         one = formats.ALL[each]
