@@ -40,7 +40,8 @@ VARIANTS = {
     "two views": ("resnet20", {"views": 2, "mirror": True}),
     "two classes": ("resnet20", {"classes": 2}),
 }
-ALL = {name: (name, {}) for name in registry.networks()} | VARIANTS
+# ConvNeXt is refused as ONNX, see test_families.
+ALL = {n: (n, {}) for n in registry.networks() if not n.startswith("convnext")} | VARIANTS
 
 
 def options(name: str, more: dict) -> dict:
