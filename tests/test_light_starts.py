@@ -45,7 +45,7 @@ def test_every_room_has_programs():
     ("changes", "line"),
     [
         ({"epochs": -1}, "params: params.yaml: epochs: "),
-        ({"model": "vgg17"}, "params: model: vgg17: unknown model; did you mean vgg16?"),
+        ({"model": "vgg_16"}, "params: model: vgg_16: unknown model; did you mean vgg16?"),
         ({"dtype": "float16"}, "params: params.yaml: dtype: "),
     ],
 )

@@ -117,7 +117,7 @@ def test_plots_need_no_network(repository):
 def test_a_killed_dvc_needs_no_repair(repository):
     """The stage lives on alone; the next repro waits for it and computes nothing twice."""
     repository.git("checkout", "-q", ".")
-    repository.set(epochs=40)
+    repository.set(epochs=150)
     repository.dvc("repro", "params", "download", "prepare", "weights", "features")
     history = repository.folder / "reports/history.csv"
     process = subprocess.Popen(

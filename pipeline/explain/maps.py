@@ -29,11 +29,10 @@ def map_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
     """
     found: list[tuple[str, keras.layers.Layer]] = []
     counted: set[str] = set()
-    divided = set(graph.cuts(model))
     for layer in model.layers:
         if layer.name in counted or not (_is_convolution(layer) or _is_pooling(layer)):
             continue
-        if tuple(layer.output.shape[1:3]) == (1, 1) and layer.name not in divided:
+        if tuple(layer.output.shape[1:3]) == (1, 1) and layer.name not in graph.cuts(model):
             continue
         last = layer
         while (follower := _only_reader(model, last)) is not None and (

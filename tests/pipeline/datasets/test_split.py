@@ -52,7 +52,7 @@ def test_split_sizes_are_those_of_scikit_learn(
     """Where scikit-learn can split at all and no class is so small that it needs its one image."""
     assume(min(sizes) * fraction >= 1)
     labels = shuffled_labels(sizes)
-    wanted = round(fraction * len(labels))
+    wanted = round(Fraction(str(fraction)) * len(labels))
     assume(len(sizes) <= wanted <= len(labels) - len(sizes))
     try:
         ours = split(labels, {}, Wish(0, fraction, seed), names_of(labels))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.datasets.resizing import Resize
 from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from tests.support import write_prepared
@@ -35,7 +36,7 @@ def kept(workspace, tmp_path, monkeypatch) -> Path:
 
     @contextmanager
     def model(name):
-        yield Trained(tmp_path / "model.keras", ["class 0", "class 1"], name)
+        yield Trained(tmp_path / "model.keras", ["class 0", "class 1"], name, Resize())
 
     def fetch(experiment, wanted, target):
         shutil.copy(folder / wanted.name, target)
