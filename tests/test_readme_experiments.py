@@ -35,10 +35,10 @@ PHOTOS = "/path/to/photos.zip"
 
 
 def rows() -> list[str]:
-    """The `dvc exp run` lines of README's first table of experiments."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = text.split("## Experiments that one can type")[1].split("\n##")[0]
-    return re.findall(r"^\| `(dvc exp run [^`]+)` \|", section, re.MULTILINE)
+    """The `dvc exp run` lines of the tables in README and docs/experiments.md."""
+    pages = ("README.md", "docs/experiments.md")
+    text = "\n".join((REPOSITORY / page).read_text(encoding="utf-8") for page in pages)
+    return list(dict.fromkeys(re.findall(r"^\| `(dvc exp run [^`]+)` \|", text, re.MULTILINE)))
 
 
 def test_there_are_rows() -> None:

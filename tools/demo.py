@@ -28,11 +28,11 @@ MOST = 3
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
-    if importlib.util.find_spec("gradio") is None:
-        raise PipelineError("the demo needs gradio; `make setup EXTRA=demo` installs it")
     with ExitStack() as stack:
         listening = stack.enter_context(server.listening(server.HOST, given.port, PORT))
         found = [stack.enter_context(one) for one in _chosen(given)]
+        if importlib.util.find_spec("gradio") is None:
+            raise PipelineError("the demo needs gradio; `make setup EXTRA=demo` installs it")
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
         os.environ["GRADIO_TEMP_DIR"] = scratch  # what is dropped goes with the server
         from tools.demonstration import quiet

@@ -153,6 +153,7 @@ def test_the_page_is_built_and_asks_nobody_else(workspace, monkeypatch):
 
 
 def test_gradio_is_not_installed(workspace, monkeypatch):
+    monkeypatch.setattr(demo, "_chosen", lambda given: [])
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         PipelineError, match=r"^the demo needs gradio; `make setup EXTRA=demo` inst"
