@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.evaluation.reference import Reference, beside
 from pipeline.networks import registry, saving
 from pipeline.runtime import files, paths
 from tests.pipeline.networks.support import randomised
@@ -29,9 +30,8 @@ FAMILIES = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
-def test_two_steps_and_fine_tuning(name: str, workspace: Path) -> None:
+def prepared(name: str, workspace: Path, **changes: object) -> None:
+    """Two classes, 16 images, and a file of the base's weights."""
     size = registry.find(name).smallest_image
     weights = workspace / "mine.weights.h5"
     made = getattr(keras.applications, FAMILIES[name])(
@@ -40,13 +40,31 @@ def test_two_steps_and_fine_tuning(name: str, workspace: Path) -> None:
     randomised(made).save_weights(weights)
     set_parameters(
         **{"model": name, "image_size": size, "pretrained_weights": str(weights)},
-        **{"epochs": 1, "batch_size": 4, "fine_tune_from": -1, "fine_tune_epochs": 1},
+        **{"epochs": 1, "batch_size": 4, **changes},
     )
     assert run_here("params").status == 0
     dataset = write_prepared(classes=2, size=size, channels=3, counts=(8, 4, 4))
     dataset["normalization"]["method"] = "imagenet"
     files.write_json(paths.PREPARED / "dataset.json", dataset)
     shutil.rmtree(paths.FEATURES)
+
+
+def test_a_pooled_base_through_the_stages(workspace: Path) -> None:
+    """What is kept is a vector an image: twins, reference and scores take it as it is."""
+    prepared("mobilenet_v3_small", workspace)
+    for stage in ("weights", "features", "twins", "train", "evaluate"):
+        ended = run_here(stage)
+        assert ended.status == 0, ended.error
+    assert np.load(paths.FEATURES / "test_maps.npy").shape == (4, 576)
+    reference = Reference.load(beside(paths.MODEL_FILE))
+    assert reference is not None
+    assert reference.layer == "globalpool"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_two_steps_and_fine_tuning(name: str, workspace: Path) -> None:
+    prepared(name, workspace, fine_tune_from=-1, fine_tune_epochs=1)
     for stage in ("weights", "features", "train", "evaluate"):
         ended = run_here(stage)
         assert ended.status == 0, ended.error
@@ -66,4 +84,4 @@ def test_two_steps_and_fine_tuning(name: str, workspace: Path) -> None:
         kernel = arrays[f"{first.name}_kernel"]
     np.testing.assert_array_equal(first.get_weights()[0], kernel)
     shutil.rmtree(workspace / "data")
-    weights.unlink()
+    (workspace / "mine.weights.h5").unlink()

@@ -112,11 +112,14 @@ def _merged(found: dict[str, Pairs]) -> list[tuple[int, int, float, int, str]]:
 
 
 def _features(part: str) -> Vectors | None:
-    """A base's maps of a part, each averaged over the picture; None where they are not kept."""
+    """A base's maps of a part, each averaged over the picture, or what the base has averaged
+    itself; None where they are not kept."""
     path = paths.FEATURES / f"{part}_maps.npy"
     if not path.exists():
         return None
     maps = load_array(path)
+    if maps.ndim == 2:
+        return np.asarray(maps, "float32")
     steps = range(0, len(maps), _MAPS_STEP)
     means = [np.asarray(maps[i : i + _MAPS_STEP], "float32").mean(axis=(1, 2)) for i in steps]
     return np.concatenate(means) if means else np.zeros((0, maps.shape[-1]), "float32")

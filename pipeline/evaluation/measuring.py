@@ -43,7 +43,7 @@ def measure(model: keras.Model, kept: tuple[str, str] | None, calibrated: bool) 
         return None
     kind, start = kept if kept and not has_views(model) else (None, None)
     seen_once = single_view(model)
-    layer, outputs = features_layer(seen_once), outputs_of(model)
+    layer, outputs = features_layer(seen_once, start), outputs_of(model)
     asked = answering(seen_once, layer, start)
     probabilities, features = divided(predict(asked, _inputs("validation", kind)), outputs)
     if has_views(model):  # the mean of the views is another answer than that of one

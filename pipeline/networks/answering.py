@@ -9,8 +9,14 @@ from pipeline.networks import graph
 from pipeline.networks.predicting import both_columns
 
 
-def features_layer(model: keras.Model) -> str:
-    """The last layer that gives maps; without one the last that the output layer reads."""
+def features_layer(model: keras.Model, start: str | None = None) -> str:
+    """The last layer that gives maps; without one the last that the output layer reads.
+
+    Args:
+        start: the layer whose output is kept; where that is a vector, it is the one.
+    """
+    if start and len(model.get_layer(start).output.shape) == 2:
+        return start
     maps = [layer.name for layer in model.layers if len(layer.output.shape) == 4]
     return maps[-1] if maps else model.layers[-2].name
 
