@@ -2,7 +2,7 @@
 
     python -m tests.test_load 2000 20000 200000
 
-prints the table of README's section on trust.
+prints the figures of docs/bytes-and-crashes.md.
 """
 
 import os
