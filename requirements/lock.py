@@ -19,7 +19,8 @@ from pip_settings import UntranslatedError, pip_settings, uv_environment
 LOCKS = Path(__file__).parent
 PROJECT = LOCKS.parent / "pyproject.toml"
 TENSORFLOW = re.compile(r"tensorflow(-cpu)?==")
-EXTRAS = ("gpu", "jax", "jax-cuda", "torch", "heic", "openvino", "demo", "scale", "dev", "uv")
+EXTRAS = ("gpu", "jax", "jax-cuda", "torch", "heic", "openvino", "demo", "scale", "team", "dev")
+EXTRAS += ("uv",)
 UV = Path(sys.prefix) / "bin/uv"
 COMPILE = [str(UV), "pip", "compile", "--quiet", "--no-header"]
 UNIVERSAL = ["--universal", "--python-version", "3.11", "--generate-hashes"]
