@@ -183,16 +183,13 @@ def _mark_dead_runs(store: Store) -> list[str]:
     running = store.client.search_runs(
         [store.experiment_id], f"attributes.status = 'RUNNING' and tags.host = '{mine}'"
     )
-    dead = []
-    for run in running:
+    dead = [run for run in running if identity.is_dead(run.data.tags)]
+    for run in dead:
         pid = run.data.tags.get("pid", "")
-        if identity.is_alive(pid, run.data.tags.get("process_start", "")):
-            continue
         reason = f"process {pid} on {mine} died without a word (killed, or the machine stopped)"
         store.client.set_tag(run.info.run_id, "failure", reason)
         store.client.set_terminated(run.info.run_id, "FAILED", end_time=_last_sign(store, run))
-        dead.append(run.info.run_id)
-    return dead
+    return [run.info.run_id for run in dead]
 
 
 def _last_sign(store: Store, run: Any) -> int:
