@@ -16,6 +16,7 @@ from tools.services.processes import Service, start
 
 USER = "mlflow"
 DATABASES = ("records", "accounts")
+DEBIAN = Path("/usr/lib/postgresql")  # a folder a version, none of them in PATH
 MISSING = "PostgreSQL is not here; `sudo apt-get install postgresql` brings it"
 SYSTEM_USER = "postgres"  # Debian's package makes it; PostgreSQL does not run as root
 
@@ -27,7 +28,7 @@ def programs() -> Path:
         PipelineError: there is none, with the line that installs it.
     """
     found = shutil.which("initdb")
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
+    debian = sorted(DEBIAN.glob("*/bin/initdb"), key=_version)
     if not found and not debian:
         raise PipelineError(MISSING)
     return Path(found).parent if found else debian[-1].parent
