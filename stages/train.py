@@ -72,8 +72,7 @@ def _train(
     write_history(paths.REPORTS / "history.csv", progress.history)
     model = measured(model, phases.kept_maps(parameters), parameters.calibration != "none")
     saving.save_model(model, paths.MODEL_FILE)
-    told = Account(*described, progress.history, progress.seconds, dataset, record.run_id)
-    finish(record, told)
+    finish(record, Account(*described, progress.history, progress.seconds, dataset))
     resume.forget(folder)
 
 

@@ -23,14 +23,13 @@ from pipeline.tracking.store import open_store, reopened
 @dataclass(frozen=True)
 class Account:
     """All that is told of a training: what it ran on (see `describe`), a row an epoch, the
-    seconds of all epochs, the data set as data/prepared/dataset.json has it, the run."""
+    seconds of all epochs, the data set as data/prepared/dataset.json has it."""
 
     parameters: dict[str, Any]
     tags: dict[str, str]
     history: Sequence[Mapping[str, Any]]
     seconds: float
     dataset: dict[str, Any]
-    run_id: str | None
 
 
 def describe(
@@ -68,7 +67,7 @@ def finish(record: Record, account: Account) -> None:
     if record.whole:
         note.unlink(missing_ok=True)
         return
-    files.write_json(note, asdict(account))
+    files.write_json(note, {"run_id": record.run_id, "account": asdict(account)})
     if record.run_id is not None:
         say("mlflow", "the record has gaps; the stage report fills them, if the store is back")
 
@@ -81,8 +80,9 @@ def catch_up() -> None:
     note = _note(model_digest())
     if not note.exists() or open_store() is None:
         return
-    account = Account(**files.read_json(note))
-    record = start_run(account.parameters, account.tags, account.run_id)
+    kept = files.read_json(note)
+    account = Account(**kept["account"])
+    record = start_run(account.parameters, account.tags, kept["run_id"])
     _tell(record, account)
     if record.whole:
         note.unlink()

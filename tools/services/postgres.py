@@ -40,7 +40,7 @@ def up(place: Place) -> None:
     Raises:
         PipelineError: it is not installed, or fails: its last line.
     """
-    bin_folder, user = programs(), SYSTEM_USER if os.geteuid() == 0 else None
+    bin_folder, user = programs(), _user()
     # libpq reads it, so that no address holds a password.
     write_secret(place / "pgpass", f"{server.HOST}:*:*:{USER}:{place.password('postgres')}\n")
     data = place / "postgres"
@@ -61,6 +61,18 @@ def up(place: Place) -> None:
 def address(place: Place, database: str) -> str:
     """A database as SQLAlchemy takes it, without a password: PGPASSFILE names its file."""
     return f"postgresql+psycopg://{USER}@{server.HOST}:{place.port('postgres')}/{database}"
+
+
+def _user() -> str | None:
+    """Who runs it, where this program is root's."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(SYSTEM_USER).pw_name
+    except KeyError:
+        raise PipelineError(
+            f"PostgreSQL does not run as root, and there is no user {SYSTEM_USER}; be another user"
+        ) from None
 
 
 def _make(place: Place, data: Path, initdb: Path, user: str | None) -> None:

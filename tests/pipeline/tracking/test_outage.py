@@ -51,7 +51,7 @@ def trained(away) -> training.Account:
     files.write_csv(paths.REPORTS / "history.csv", ("epoch", "loss"), [(1, 0.5)])
     paths.MODEL.mkdir(parents=True)
     paths.MODEL_FILE.write_bytes(b"a model")
-    return training.Account(PARAMETERS, {"data_digest": "x"}, ROWS, 12.0, dataset, None)
+    return training.Account(PARAMETERS, {"data_digest": "x"}, ROWS, 12.0, dataset)
 
 
 def epochs(client: Any, run_id: str) -> list[tuple[int, float]]:
@@ -94,7 +94,7 @@ def test_what_is_missing_at_the_end_the_report_writes(away, trained, client, cap
     training.keep_epochs(record, ROWS[:2])
     away.away = True
     training.keep_epochs(record, ROWS)
-    training.finish(record, trained.__class__(**{**trained.__dict__, "run_id": record.run_id}))
+    training.finish(record, trained)
     notes = list((paths.state() / "mlflow").iterdir())
     assert [note.name for note in notes] == [f"{model_digest()}.json"]
     assert capfd.readouterr().out.splitlines()[1:] == [
