@@ -44,7 +44,7 @@ def up(place: Place) -> None:
     # libpq reads it, so that no address holds a password.
     write_secret(place / "pgpass", f"{server.HOST}:*:*:{USER}:{place.password('postgres')}\n")
     data = place / "postgres"
-    if not (data / "PG_VERSION").exists():
+    if not data.exists():
         _make(place, data, bin_folder / "initdb", user)
     command = [str(bin_folder / "postgres"), "-D", str(data)]
     for setting in (
@@ -76,23 +76,25 @@ def _user() -> str | None:
 
 
 def _make(place: Place, data: Path, initdb: Path, user: str | None) -> None:
+    partial = data.with_name(f".{data.name}.partial")  # of one that was killed
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
     with tempfile.TemporaryDirectory(prefix="pipeline-") as scratch:
         password = Path(scratch) / "password"
         write_secret(password, place.password("postgres"))
-        data.mkdir(mode=0o700, exist_ok=True)
         if user:
-            for path in (data, Path(scratch), password):
+            for path in (partial, Path(scratch), password):
                 shutil.chown(path, user, user)
-        command = [str(initdb), "-D", str(data), "--username", USER, "--encoding", "UTF8"]
+        command = [str(initdb), "-D", str(partial), "--username", USER, "--encoding", "UTF8"]
         command += ["--locale", "C", "--auth", "scram-sha-256", "--pwfile", str(password)]
         number = pwd.getpwnam(user).pw_uid if user else None
         done = subprocess.run(
             command, cwd=scratch, user=number, capture_output=True, text=True, check=False
         )
     if done.returncode:
-        shutil.rmtree(data)
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise PipelineError(f"{data}: initdb: {last.removeprefix('initdb: ')}")
+    partial.rename(data)
 
 
 def connect(place: Place, database: str = "postgres") -> Any:
