@@ -100,6 +100,7 @@ def mark_dead_runs() -> list[str]:
 
 def _open(begin: Callable[[Store], Record]) -> Record:
     global _current
+    told = _current is not None and _current.told
     _current = Record(None, None)
     store = open_store()
     if store is not None:
@@ -107,7 +108,9 @@ def _open(begin: Callable[[Store], Record]) -> Record:
             _mark_dead_runs(store)
             _current = begin(store)
         except Exception as error:
-            say("mlflow", f"this run is not recorded: {one_line(error)}")
+            if not told:
+                say("mlflow", f"this run is not recorded: {one_line(error)}")
+            _current.told = True
     return _current
 
 

@@ -134,6 +134,16 @@ def test_a_store_that_comes_during_the_training_has_it_at_its_end(trained, clien
     assert not (paths.state() / "mlflow").exists()
 
 
+def test_a_training_that_is_refused_throughout_is_one_line(away, trained, monkeypatch, capfd):
+    monkeypatch.setattr(training, "reopened", store.open_store)
+    away.away = True
+    record = start_run(PARAMETERS, {})
+    training.finish(record, trained)
+    assert record.run_id is None
+    out = capfd.readouterr().out
+    assert out == "mlflow: this run is not recorded: http://127.0.0.1:5: Connection refused\n"
+
+
 def test_trying_once_more_says_nothing(new_process, empty_store, capfd):
     (new_process / "mlflow.db").write_text("no database " * 100)
     assert store.open_store() is None
