@@ -31,7 +31,9 @@ def one_line(error: BaseException) -> str:
     """What went wrong, for the end of a line: the first line of the innermost message."""
     if known := refusal(error):
         return known
+    # SQLAlchemy's preface, as a server passes it on: BAD_REQUEST: (raised as a result of …)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if "(raised as a result of " not in line]
     first = lines[0] if lines else type(error).__name__
     # SQLAlchemy puts the class first: (sqlite3.OperationalError) disk I/O error
     first = re.sub(r"^\(\w+(\.\w+)*\) ", "", first)

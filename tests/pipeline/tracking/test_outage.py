@@ -182,6 +182,14 @@ def test_no_secret_of_an_address_is_shown(text, safe):
     assert without_credentials(text) == safe
 
 
+def test_what_a_servers_database_says_is_found():
+    error = OSError(
+        "BAD_REQUEST: (raised as a result of Query-invoked autoflush; consider …)\n"
+        "(psycopg.errors.DiskFull) could not extend file: No space left on device\n[SQL: INSERT"
+    )
+    assert one_line(error) == "could not extend file: No space left on device"
+
+
 @pytest.mark.parametrize(
     ("status", "part"), [(401, "MLFLOW_TRACKING_PASSWORD"), (403, "experiment")]
 )
