@@ -31,7 +31,8 @@ def programs() -> Path:
     debian = sorted(DEBIAN.glob("*/bin/initdb"), key=_version)
     if not found and not debian:
         raise PipelineError(MISSING)
-    return Path(found).parent if found else debian[-1].parent
+    # Resolved: a link of one program has none of the others beside it.
+    return Path(found).resolve().parent if found else debian[-1].parent
 
 
 def up(place: Place) -> None:

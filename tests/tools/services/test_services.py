@@ -44,6 +44,10 @@ def test_the_newest_of_debians_postgresql_is_taken(workspace, monkeypatch):
     monkeypatch.setattr(postgres, "DEBIAN", workspace)
     monkeypatch.setenv("PATH", "")
     assert postgres.programs() == workspace / "17" / "bin"
+    (workspace / "15/bin/initdb").chmod(0o755)
+    (workspace / "initdb").symlink_to(workspace / "15/bin/initdb")
+    monkeypatch.setenv("PATH", str(workspace))
+    assert postgres.programs() == workspace / "15" / "bin"
 
 
 def test_without_the_extra_one_line_says_what_brings_it(workspace, monkeypatch):
