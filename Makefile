@@ -17,12 +17,12 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo team-up team-down report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic or several)
+setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic, team or several)
 	$(call install)
 
 dev: ## make .venv with what tests and checks need on top
@@ -89,6 +89,13 @@ serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 demo: ## try a model in the browser: drop a photograph (RUN=A,B: two beside each other)
 	$(call install,demo)
 	@python -m tools.demo $(if $(RUN),--run $(RUN))
+
+team-up: ## start a team's services on 127.0.0.1, to try docs/team.md (PEOPLE="anna ben": accounts)
+	$(call install,team)
+	@python -m tools.team up $(PEOPLE)
+
+team-down: setup ## end them; their data stay in .state/team
+	@python -m tools.team down
 
 report: ## print where the report is
 	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }

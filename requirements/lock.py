@@ -19,7 +19,8 @@ from pip_settings import UntranslatedError, pip_settings, uv_environment
 LOCKS = Path(__file__).parent
 PROJECT = LOCKS.parent / "pyproject.toml"
 TENSORFLOW = re.compile(r"tensorflow(-cpu)?==")
-EXTRAS = ("gpu", "jax", "jax-cuda", "torch", "heic", "openvino", "demo", "scale", "dev", "uv")
+EXTRAS = ("gpu", "jax", "jax-cuda", "torch", "heic", "openvino", "demo", "scale", "team")
+OTHERS = ("dev", "uv")
 UV = Path(sys.prefix) / "bin/uv"
 COMPILE = [str(UV), "pip", "compile", "--quiet", "--no-header"]
 UNIVERSAL = ["--universal", "--python-version", "3.11", "--generate-hashes"]
@@ -82,7 +83,7 @@ def main() -> None:
         locks = {"cpu": [entry for entry in below if TENSORFLOW.match(entry)]}
         locks["run"] = [entry for entry in below if not TENSORFLOW.match(entry)]
         there = set(map(head, locks["run"]))
-        for extra in EXTRAS:
+        for extra in EXTRAS + OTHERS:
             entries = entries_of(compiler.resolve(whole, "--extra", extra))
             locks[extra] = [entry for entry in entries if head(entry) not in there]
         for name, entries in locks.items():

@@ -18,7 +18,7 @@ from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import one_at_a_time
 from pipeline.runtime.stage import run_stage, say
-from pipeline.tracking.training import describe, finish, keep_epoch
+from pipeline.tracking.training import Account, describe, finish, keep_epochs
 
 NO_VALIDATION = (
     "calibration: temperature is fitted on a validation part, and there is none; "
@@ -58,21 +58,21 @@ def _train(
         say("train", f"resuming after epoch {len(progress.history)}, from a run that was stopped")
     else:
         progress = checkpoint.Progress()
-    record = tracking.start_run(*describe(parameters, dataset, environment), progress.run_id)
+    described = describe(parameters, dataset, environment)
+    record = tracking.start_run(*described, progress.run_id)
     progress.run_id = record.run_id
-    for row in progress.history:  # MLflow may have missed the last one
-        keep_epoch(record, row)
+    keep_epochs(record, progress.history)  # MLflow may have missed the last one
 
     def on_epoch(progress: checkpoint.Progress) -> None:
         write_history(paths.REPORTS / "history.csv", progress.history)
-        keep_epoch(record, progress.history[-1])
+        keep_epochs(record, progress.history)
 
     model = phases.build(parameters, dataset)
     fitting.fit(phases.phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)
     model = measured(model, phases.kept_maps(parameters), parameters.calibration != "none")
     saving.save_model(model, paths.MODEL_FILE)
-    finish(record, dataset, progress.seconds)
+    finish(record, Account(*described, progress.history, progress.seconds, dataset))
     resume.forget(folder)
 
 

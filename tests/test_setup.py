@@ -483,7 +483,7 @@ def fitting(python: str, system: str, *locks: str) -> list[Requirement]:
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("system", ["linux", "darwin"])
 def test_the_locks_agree_whatever_is_put_together(python: str, system: str) -> None:
-    extras = ("jax", "jax-cuda", "torch", "dev", "uv")
+    extras = ("jax", "jax-cuda", "torch", "team", "dev", "uv")
     for tensorflow in ("cpu", "gpu"):
         pins: dict[str, str] = {}
         for each in fitting(python, system, "run", tensorflow, *extras):
@@ -496,11 +496,14 @@ def test_the_locks_agree_whatever_is_put_together(python: str, system: str) -> N
 def test_the_locks_leave_nothing_out_that_their_packages_need() -> None:
     python = ".".join(map(str, sys.version_info[:2]))
     system = "darwin" if sys.platform == "darwin" else "linux"
-    names = {each.name for each in fitting(python, system, "run", "cpu", "dev")}
+    locked = {each.name: each for each in fitting(python, system, "run", "cpu", "dev", "team")}
+    names = set(locked)
     looked_at = 0
     for name in sorted(names):
         try:
             needed = importlib.metadata.requires(name) or []
+            if importlib.metadata.version(name) not in locked[name].specifier:
+                continue
         except importlib.metadata.PackageNotFoundError:
             continue  # this environment is made of other locks
         looked_at += 1

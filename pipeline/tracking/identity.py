@@ -47,9 +47,25 @@ def process_tags() -> dict[str, str]:
     process = psutil.Process()
     return {
         "host": platform.node(),
+        "machine": machine(),
         "pid": str(process.pid),
         "process_start": f"{process.create_time():.2f}",
     }
+
+
+def machine() -> str:
+    """What tells machines of one name apart: a digest of the system's own id; '' without one."""
+    try:
+        return hashlib.sha256(Path("/etc/machine-id").read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""
+
+
+def is_dead(tags: Mapping[str, str]) -> bool:
+    """Whether the tags of a run name a process of this machine that runs no more."""
+    if tags.get("machine", machine()) != machine():  # a colleague's, of the same name
+        return False
+    return not is_alive(tags.get("pid", ""), tags.get("process_start", ""))
 
 
 def is_alive(pid: str, process_start: str) -> bool:

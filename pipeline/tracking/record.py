@@ -15,21 +15,32 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+# How long a store that has failed is left alone: so long, or so many times what the try took.
+PAUSE_SECONDS = 5
+PAUSE_TIMES = 10
+
 
 def _recorded(
     method: Callable[Concatenate["Record", P], None],
 ) -> Callable[Concatenate["Record", P], None]:
-    """A method that does nothing without a run, and ends the recording when it fails."""
+    """A method that does nothing without a run, or while the store does not answer."""
 
     @wraps(method)
     def guarded(record: "Record", /, *args: P.args, **kwargs: P.kwargs) -> None:
-        if record.store is None:
+        now = time.monotonic()
+        if record.store is None or now < record.closed_until:
+            record.whole = False
             return
         try:
             method(record, *args, **kwargs)
         except Exception as error:
-            say("mlflow", f"recording ends here: {one_line(error)}; the run continues without it")
-            record.store = None
+            record.whole = False
+            # A store that hangs is asked seldom, one that refuses soon again.
+            took = time.monotonic() - now
+            record.closed_until = now + took + max(PAUSE_SECONDS, PAUSE_TIMES * took)
+            if not record.told:
+                say("mlflow", f"not recorded for now: {one_line(error)}; the run continues")
+                record.told = True
 
     return guarded
 
@@ -37,9 +48,10 @@ def _recorded(
 class Record:
     """A run in the store, or nothing (`run_id` is None) where it cannot be kept.
 
-    No method raises because of MLflow. `worked` are the seconds that earlier
-    processes have worked on this run: its duration is the sum of the work and
-    leaves out the days between a crash and its resuming.
+    No method raises because of MLflow: what cannot be written is left out, the
+    first time with a line, and `whole` is False from then on. `worked` are the
+    seconds that earlier processes have worked on this run: its duration is the
+    sum of the work and leaves out the days between a crash and its resuming.
     """
 
     def __init__(
@@ -52,21 +64,34 @@ class Record:
     ) -> None:
         self.store = store
         self.run_id = run_id
+        self.whole = store is not None
+        self.told = False
+        self.closed_until = 0.0
         self._continued = worked is not None
         self._began = time.time()
         self._end_offset = start + (worked or 0) - self._began if self._continued else 0.0
         self._steps: dict[str, set[int]] = {}
+        self._ended: dict[int, float] = {}  # the epochs of this process, and when (Unix)
 
-    @_recorded
+    def again(self) -> None:
+        """From here on the record is whole again if all that is written now succeeds."""
+        self.whole = self.store is not None
+        self.closed_until = 0.0
+
     def log_epoch(self, epoch: int, row: Mapping[str, float]) -> None:
         """Add one epoch's figures (`epoch` from 1, the metrics' step) in one request.
 
-        An epoch that stands in the run already, because a resumed training ran
-        it again, is not added a second time.
+        An epoch that stands in the run already is not added a second time: a resumed
+        training may run it again, and one that was missed is offered until it is written.
         """
+        self._ended.setdefault(epoch, time.time())
+        self._log_epoch(epoch, row)
+
+    @_recorded
+    def _log_epoch(self, epoch: int, row: Mapping[str, float]) -> None:
         fresh = {name: value for name, value in row.items() if epoch not in self._logged(name)}
         if fresh:
-            self._log(fresh, epoch)
+            self._log(fresh, epoch, self._ended[epoch])
         for name in fresh:
             self._logged(name).add(epoch)
 
@@ -74,7 +99,7 @@ class Record:
     def log_metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Add figures. Give them other names than the epochs' (`test_accuracy`, say):
         MLflow shows the value of the highest step, so one without a step would not be seen."""
-        self._log(values, step or 0)
+        self._log(values, step or 0, time.time())
 
     @_recorded
     def log_tags(self, tags: Mapping[str, object]) -> None:
@@ -118,6 +143,7 @@ class Record:
 
     def fail(self, message: str, **tags: str) -> None:
         """The run is FAILED; its tag `failure` says why."""
+        self.again()
         self.log_tags({"failure": message, **tags})
         self._fail()
 
@@ -129,11 +155,11 @@ class Record:
         end = time.time() + self._end_offset
         self._client.set_terminated(self._id, status, end_time=int(end * 1000))
 
-    def _log(self, values: Mapping[str, float], step: int) -> None:
+    def _log(self, values: Mapping[str, float], step: int, when: float) -> None:
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        points = [Metric(name, float(value), now, step) for name, value in values.items()]
+        stamp = int(when * 1000)
+        points = [Metric(name, float(value), stamp, step) for name, value in values.items()]
         self._client.log_batch(self._id, metrics=points)
 
     def _logged(self, name: str) -> set[int]:

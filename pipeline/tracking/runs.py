@@ -100,6 +100,7 @@ def mark_dead_runs() -> list[str]:
 
 def _open(begin: Callable[[Store], Record]) -> Record:
     global _current
+    told = _current is not None and _current.told
     _current = Record(None, None)
     store = open_store()
     if store is not None:
@@ -107,7 +108,9 @@ def _open(begin: Callable[[Store], Record]) -> Record:
             _mark_dead_runs(store)
             _current = begin(store)
         except Exception as error:
-            say("mlflow", f"this run is not recorded: {one_line(error)}")
+            if not told:
+                say("mlflow", f"this run is not recorded: {one_line(error)}")
+            _current.told = True
     return _current
 
 
@@ -183,16 +186,13 @@ def _mark_dead_runs(store: Store) -> list[str]:
     running = store.client.search_runs(
         [store.experiment_id], f"attributes.status = 'RUNNING' and tags.host = '{mine}'"
     )
-    dead = []
-    for run in running:
+    dead = [run for run in running if identity.is_dead(run.data.tags)]
+    for run in dead:
         pid = run.data.tags.get("pid", "")
-        if identity.is_alive(pid, run.data.tags.get("process_start", "")):
-            continue
         reason = f"process {pid} on {mine} died without a word (killed, or the machine stopped)"
         store.client.set_tag(run.info.run_id, "failure", reason)
         store.client.set_terminated(run.info.run_id, "FAILED", end_time=_last_sign(store, run))
-        dead.append(run.info.run_id)
-    return dead
+    return [run.info.run_id for run in dead]
 
 
 def _last_sign(store: Store, run: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import say
 from pipeline.tracking import attach_run, model_digest
+from pipeline.tracking.training import catch_up
 
 TABLES = ("metrics.json", "classes.csv", "confusion.csv", "predictions.csv", "report.html")
 
@@ -15,6 +16,7 @@ def record_scores() -> None:
     if not paths.MODEL_FILE.exists():
         say("report", f"{paths.MODEL_FILE} is not there: the report is not recorded in MLflow")
         return
+    catch_up()
     record = attach_run(model_digest())
     record.log_metrics(flat(files.read_json(paths.REPORTS / "metrics.json")))
     for name in TABLES:
@@ -26,6 +28,8 @@ def record_scores() -> None:
         if path.stem != "train":
             record.log_metrics(files.read_json(path))
     record.finish()
+    if record.run_id is not None and not record.whole:
+        say("mlflow", "the record has gaps; `dvc repro -f -s report` fills them")
 
 
 def flat(summary: Mapping[str, Any]) -> dict[str, float]:

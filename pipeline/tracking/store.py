@@ -1,5 +1,6 @@
 """Which store the record is kept in, and opening it: once a process, under a lock between them."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -15,7 +16,7 @@ from pipeline.runtime import paths
 from pipeline.runtime.imports import uncollected
 from pipeline.runtime.stage import say
 from pipeline.tracking import sqlite, view
-from pipeline.tracking.sanitize import one_line, without_credentials
+from pipeline.tracking.sanitize import one_line, refusal, without_credentials
 from pipeline.tracking.sqlite import StoreError
 
 EXPERIMENT = "image-classification"
@@ -32,6 +33,8 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
+    # It would print the address with the password in it.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -81,6 +84,15 @@ def open_store() -> Store | None:
     return _opened[key]
 
 
+def reopened() -> Store | None:
+    """The store; where it could not be used it is tried once more, and nothing is said."""
+    key = (tracking_uri(), experiment_name())
+    if _opened.get(key) is None:
+        with contextlib.suppress(StoreError):
+            _opened[key] = connect()
+    return _opened.get(key)
+
+
 def connect() -> Store:
     """Open the store; make it, and the experiment, where there is none.
 
@@ -98,9 +110,10 @@ def connect() -> Store:
     except StoreError:
         raise
     except Exception as error:
-        raise StoreError(
-            f"{shown}: {one_line(error)}; set MLFLOW_TRACKING_URI to a store that can be used"
-        ) from error
+        remedy = refusal(error) or (
+            f"{one_line(error)}; set MLFLOW_TRACKING_URI to a store that can be used"
+        )
+        raise StoreError(f"{shown}: {remedy}") from error
 
 
 def quiet() -> None:
