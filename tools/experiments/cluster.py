@@ -6,22 +6,15 @@ file and `connection` know Ray, which is imported when the engine is entered.
 """
 
 import contextlib
-import os
-import platform
-import secrets
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Self
 
-from configobj import ConfigObj
-
 from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
-from pipeline.runtime.git import tried
 from pipeline.runtime.stage import say
 from pipeline.tracking.sanitize import one_line
 from pipeline.tracking.store import is_server, tracking_uri
@@ -30,19 +23,14 @@ from tools.experiments.clone import cache_folder
 from tools.experiments.engine import End, Ended, Watcher
 from tools.experiments.experiment import Experiment
 from tools.experiments.file import Resources
+from tools.experiments.job import Job, job_of
 from tools.experiments.repository import Repository
-from tools.experiments.seat import Job, Place, Seat, Step
+from tools.experiments.runner import MOST_JOBS
+from tools.experiments.seat import Place, Seat, Step
 
-MOST_JOBS = 64
 TRIES = 4  # of an experiment whose node dies
 POLL_SECONDS = 0.5
 KNOCK_SECONDS, KNOCKS = 5.0, 4  # Ray itself ends this process after a minute, without a word
-# What of this environment decides a result or its record. A cache is a folder of its own machine.
-VARIABLES = (
-    *("AWS_", "AZURE_", "CUBLAS_", "GIT_AUTHOR_", "GIT_COMMITTER_", "GOOGLE_", "IMAGE_PIPELINE_"),
-    *("JAX_", "KERAS_", "MLFLOW_", "OMP_", "TF_", "XLA_"),
-)
-OWN_VARIABLES = ("IMAGE_PIPELINE_CACHE",)
 
 
 class EndedEarlyError(Exception):
@@ -86,15 +74,15 @@ class RayCluster:
         self._left = threading.Event()
 
     def __enter__(self) -> Self:
-        self._ray, head = connection.connect(self._address)
+        self._ray, self._head = connection.connect(self._address)
         try:
             self._cache = cache_folder(self._repository.root)
-            self._job = self._described()
+            self._job = job_of(self._repository, self._commit, self._name)
             room = self._room()
             self.jobs = self._wanted or min(room, MOST_JOBS)
             say(self._command, f"{room} have room at a time on the cluster, {self.jobs} will run")
             self._seats = self._ray.remote(Seat)
-            threading.Thread(target=self._knock, args=[head], daemon=True).start()
+            threading.Thread(target=self._knock, daemon=True).start()
         except BaseException:
             self._ray.shutdown()
             raise
@@ -112,39 +100,34 @@ class RayCluster:
         """See `engine.Engine`."""
         start = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        failure: str | None = ""
         with log.open("ab") as output:
-            for _ in range(TRIES):
+            for left in reversed(range(TRIES)):
                 try:
                     failure = self._try(experiment, output, watch)
-                    break
                 except self._ray.exceptions.RayActorError:
-                    self._check()
-                    failure = f"its node died; {TRIES} times"
-                    say(self._command, f"{experiment.name}: its node died; starting it again")
+                    failure = f"its node died, for the {TRIES}th time"
                     if not self._job.recorded_here:
                         pruned.mark(experiment.name, "its node died", pruned=False)
+                    if left:
+                        say(self._command, f"{experiment.name}: its node died; starting it again")
+                        continue
                 except EndedEarlyError as ending:
                     failure = str(ending)
-                    break
                 except self._ray.exceptions.RayError as error:
                     failure = one_line(getattr(error, "cause", None) or error)
-                    break
+                break
         return Ended(failure, time.monotonic() - start)
 
     def _try(self, experiment: Experiment, log: IO[bytes], watch: Watcher) -> str | None:
         """Run it in a seat of its own; None after success, else why not."""
-        self._check()
+        while not connection.answers(self._head):  # Ray would wait without end for a new seat
+            self._check()
+            time.sleep(POLL_SECONDS)
         params = self._base.written(experiment.parameters)
         job = Job(**{**vars(self._job), "name": experiment.name, "params": params})
         seat = self._seats.options(num_cpus=self._cpu, num_gpus=self._gpu).remote(job)
         try:
-
-            def waiting() -> None:
-                if end := watch([]):
-                    raise EndedEarlyError(end.reason)
-
-            place: Place = self._get(seat.place.remote(), waiting)
+            place: Place = self._get(seat.place.remote(), watch)
             self._tell(place)
             bundle = None if place.known else self._whole()
             self._get(seat.start.remote(place, bundle))
@@ -170,10 +153,11 @@ class RayCluster:
             with contextlib.suppress(Exception):
                 self._ray.kill(seat)
 
-    def _get(self, reference: Any, waiting: Callable[[], None] = lambda: None) -> Any:
+    def _get(self, reference: Any, watch: Watcher | None = None) -> Any:
         while not self._ray.wait([reference], timeout=POLL_SECONDS)[0]:
             self._check()
-            waiting()
+            if watch and (end := watch([])):
+                raise EndedEarlyError(end.reason)
         return self._ray.get(reference)
 
     def _bring(self, seat: Any, cache: Path, path: str) -> None:
@@ -196,35 +180,6 @@ class RayCluster:
                     self._repository.bundle(path, self._commit)
                     self._bundle = self._ray.put(path.read_bytes())
         return self._bundle
-
-    def _described(self) -> Job:
-        root = self._repository.root
-        settings = root / ".dvc" / "config.local"
-        remote = [
-            ConfigObj(str(path), encoding="utf-8") for path in (root / ".dvc/config", settings)
-        ]
-        token = secrets.token_hex(16)
-        folder = paths.state() / "sweeps" / self._name
-        files.write_text(folder / "token", token)
-        found = {key: tried(root, "config", "--get", key) for key in ("user.name", "user.email")}
-        return Job(
-            name="",
-            params="",
-            commit=self._commit,
-            sweep=self._name,
-            root=str(root),
-            host=platform.node(),
-            token=token,
-            identity={key: value.strip() for key, value in found.items() if value},
-            remote=any("remote" in each.get("core", {}) for each in remote),
-            recorded_here=tracking_uri().startswith(("sqlite:", "file:")),
-            variables={
-                key: value
-                for key, value in os.environ.items()
-                if key.startswith(VARIABLES) and key not in OWN_VARIABLES
-            },
-            settings=settings.read_text(encoding="utf-8") if settings.exists() else "",
-        )
 
     def _room(self) -> int:
         """How many experiments have room at a time."""
@@ -267,10 +222,10 @@ class RayCluster:
                 "command goes on when it is back"
             )
 
-    def _knock(self, address: str) -> None:
+    def _knock(self) -> None:
         """See that the cluster's head answers."""
         missed = 0
         while missed < KNOCKS and not self._left.wait(KNOCK_SECONDS):
-            missed = 0 if connection.answers(address) else missed + 1
+            missed = 0 if connection.answers(self._head) else missed + 1
         if not self._left.is_set():
             self._lost.set()

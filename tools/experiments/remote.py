@@ -23,8 +23,9 @@ from pipeline.runtime.git import git
 from tools.experiments.clone import cache_folder
 from tools.experiments.engine import End, Ended, Rows
 from tools.experiments.experiment import Experiment
+from tools.experiments.job import Job
 from tools.experiments.repository import Repository
-from tools.experiments.seat import Job, Place
+from tools.experiments.seat import Place
 from tools.experiments.worker import Worker
 
 

@@ -14,41 +14,16 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.runtime.downloader import cache_folder
 from pipeline.runtime.git import tried
 from tools.experiments.engine import End, Ended, Rows
+from tools.experiments.job import Job
 
 PART = 1 << 25  # bytes of a file that go home at a time
 STEP_SECONDS = 0.3
-
-
-@dataclass(frozen=True)
-class Job:
-    """One experiment, and where it comes from.
-
-    `variables` (of the environment) and `settings` (the text of .dvc/config.local)
-    may hold passwords: they travel as a call's argument, for Ray writes a
-    runtime environment into its logs.
-    """
-
-    name: str
-    params: str  # the text of params.yaml
-    commit: str
-    sweep: str
-    root: str  # the repository, on the machine `host`
-    host: str
-    token: str  # stands in `root`, for nodes that share its file system to see
-    identity: dict[str, str]  # of Git: user.name, user.email
-    remote: bool  # DVC has one: data and models go through it
-    recorded_here: bool  # MLflow's store is a file of `host`
-    variables: dict[str, str] = field(repr=False)
-    settings: str = field(repr=False)
-
-    def folder(self, root: Path) -> Path:
-        return root / ".state" / "sweeps" / self.sweep
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Experiments on a Ray cluster of two nodes, in a box: machines that die, drivers that die."""
 
+import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,6 +13,7 @@ import psutil
 import pytest
 
 from tests.box import HEAD, Box, kill, until
+from tests.repository import Repository
 from tests.support import REPOSITORY
 from tests.tools.experiments.support import (
     command,
@@ -20,6 +23,7 @@ from tests.tools.experiments.support import (
     started,
 )
 from tools.experiments import processes
+from tools.experiments.engine import read_history
 
 pytestmark = pytest.mark.slow
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -152,6 +156,43 @@ def test_a_node_that_dies_costs_its_experiment_a_new_start(box, repository, tmp_
     assert set(experiments(repository)) == {"a-seed42", "a-seed43"}
     assert sorted(started(repository)) == ["a-seed42", "a-seed43"]
     assert error == ""
+
+
+def test_with_a_shared_folder_a_restart_resumes_and_the_bytes_are_the_same(
+    box, tmp_path, monkeypatch
+):
+    project, other = Repository(tmp_path / "project"), Repository(tmp_path / "other")
+    lines = tmp_path / "lines.yaml"
+    lines.write_text("defaults: {epochs: 150}\nexperiments: [{name: a, seeds: 2}]\n")
+    nodes(box, tmp_path, HERE)
+    box.node(THERE)  # another machine, which sees the folder
+    monkeypatch.chdir(project.folder)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "DVC_"))]:
+        monkeypatch.delenv(name)
+    server = box.start("env", f"PYTHONPATH={REPOSITORY}", *command("ui", "--port", "5055"))
+    assert server.stdout
+    assert "http://127.0.0.1:5055" in server.stdout.readline()
+    address = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5055"}
+    driver = box.start(*on_cluster("sweep", str(lines)), **Repository.environment(), **address)
+    clone = project.folder / ".state/sweeps/lines/node2-worker-1"
+    until(lambda: len(read_history(clone / "reports/history.csv")) >= 3)
+    box.lose(THERE)
+    out, error = driver.communicate(timeout=1500)
+    assert driver.returncode == 0, out + error
+    (lost,) = [line.split(": ")[1] for line in out.splitlines() if "its node died" in line]
+    log = (project.folder / f".state/sweeps/lines/logs/{lost}.log").read_text()
+    resumed = re.search(r"resuming after epoch (\d+)", log)
+    assert resumed, log
+    assert int(resumed[1]) >= 2
+    kill(server)
+    runs = project.runs()
+    assert sorted(runs["status"]) == ["FINISHED", "FINISHED"]
+    assert list(runs.loc[runs["tags.dvc_experiment"] == lost, "tags.resumed"]) == ["1"]
+    local = other.run(*command("sweep", str(lines)))
+    assert local.returncode == 0, local.stderr
+    for name, commit in experiments(project.folder).items():
+        there = git(project.folder, "show", f"{commit}:dvc.lock")
+        assert there == git(other.folder, "show", f"{experiments(other.folder)[name]}:dvc.lock")
 
 
 def test_a_cluster_that_is_lost_or_none_is_one_line(box, repository, tmp_path):

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from tests.tools.experiments.support import command, enter_repository, experiments, git
+from tests.tools.experiments.support import (
+    command,
+    enter_repository,
+    experiments,
+    git,
+    started,
+)
 from tools.experiments.engine import End
 from tools.experiments.file import read_file
+from tools.experiments.job import Job
 from tools.experiments.repository import Repository
-from tools.experiments.seat import Job, Place, Seat
+from tools.experiments.seat import Place, Seat
+from tools.runs.experiments import read_experiment
 
 
 @pytest.fixture
@@ -64,6 +72,37 @@ def test_an_experiment_goes_to_a_node_and_comes_home(repository, tmp_path):
     assert json.loads(whole)["seed"] == 42
     seat.leave()
     assert Seat(job(repository)).place().known
+
+
+@pytest.mark.slow
+def test_with_a_remote_the_data_goes_through_it(repository, tmp_path, monkeypatch):
+    root, remote = repository.root, tmp_path / "remote"
+    (root / ".dvc" / "config").write_text(
+        f"[core]\nremote = r\nautostage = true\n['remote \"r\"']\nurl = {remote}\n"
+    )
+    git(root, "commit", "--quiet", "-am", "a remote")
+    commit = tmp_path / "commit.bundle"
+    repository.bundle(commit, repository.commit())
+    for name in ("a", "b"):  # each on a node that knows nothing
+        monkeypatch.setenv("IMAGE_PIPELINE_CACHE", str(tmp_path / f"node-{name}"))
+        seat = Seat(job(repository, name=name, remote=True))
+        place = seat.place()
+        seat.start(place, commit.read_bytes())
+        while not (step := seat.step(None)).ended:
+            pass
+        assert step.ended.failure is None
+        assert step.outs == []
+        home = tmp_path / "home.bundle"
+        home.write_bytes(seat.bundle())
+        repository.collect(home, repository.commit())
+        seat.leave()
+        # What one has pushed the other takes: nothing runs twice.
+        assert started(Path(place.root)) == (["a"] if name == "a" else [])
+    for name in ("a", "b"):
+        assert read_experiment(repository.experiments(repository.commit())[name]).metrics[
+            "test_accuracy"
+        ] == pytest.approx(0.2)
+    assert not (root / ".dvc" / "cache").exists()
 
 
 def test_a_node_that_shares_the_folder_works_in_it(repository):
