@@ -1,8 +1,8 @@
 # `make` alone lists the targets. The first of them that needs it makes .venv.
 
 PYTHON ?= python3
-# How many experiments a sweep or a search runs at a time.
-JOBS ?= 1
+# Where experiments run, and how many at a time: one here, on a cluster as many as have room.
+RUN_ON = $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(JOBS),--jobs $(JOBS))
 VENV := .venv
 BIN := $(VENV)/bin
 # Makes .venv hold what locks say, by name: what is there stands, EXTRA="jax torch" adds to
@@ -62,14 +62,14 @@ check-labels: setup ## find labels that are probably wrong (RUN=an experiment, T
 ui: setup ## open MLflow's UI on 127.0.0.1
 	@python -m tools.ui
 
-sweep: setup ## run the experiments of FILE, JOBS at a time
-	@python -m tools.sweep $(FILE) --jobs $(JOBS)
+sweep: setup ## run the experiments of FILE, JOBS at a time (CLUSTER=auto or HOST:PORT: on Ray)
+	@python -m tools.sweep $(FILE) $(RUN_ON)
 
 tune: setup ## let Optuna choose: FILE, or the example
-	@python -m tools.tune $(or $(FILE),experiments/search.yaml) --jobs $(JOBS)
+	@python -m tools.tune $(or $(FILE),experiments/search.yaml) $(RUN_ON)
 
 published: setup ## run the published rows again; resumes where it stopped
-	@python -m benchmarks.published
+	@python -m benchmarks.published $(RUN_ON)
 
 published-quick: setup ## every published row with a tiny budget
 	@python -m benchmarks.published --quick

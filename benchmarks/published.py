@@ -17,8 +17,15 @@ from pipeline.parameters.code import stage_code
 from pipeline.parameters.stages import combined
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
-from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.command import (
+    STOPPED,
+    add_engine_options,
+    cluster_engine,
+    command_parser,
+    shown,
+)
 from tools.experiments.experiment import resolved_parameters
+from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
 from tools.runs.run import Run
@@ -45,8 +52,14 @@ def main() -> int:
             _say_done(row, lines[row.name])
         else:
             todo.append(row)
-    with Runner("published", name, repository, commit, 1) as runner:
+    experiments = [each for row in todo for each in row.experiments]
+    threads = max((each.parameters["threads"] for each in experiments), default=1)
+    resources = read_file(arguments.file).resources
+    engine = cluster_engine("published", name, arguments, repository, commit, resources, threads)
+    with Runner("published", name, repository, commit, arguments.jobs, engine) as runner:
         say("published", f"{len(todo)} rows to run, logs in {shown(runner.logs)}")
+        if runner.engine.jobs > 1:  # then row by row, what is finished stands
+            runner.run(experiments)
         failed = 0
         for number, row in enumerate(todo, 1):
             say("published", f"row {number} of {len(todo)}: {row.expected.source}, {row.data}")
@@ -98,6 +111,7 @@ def _data(given: list[str]) -> dict[str, Path]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("benchmarks.published", __doc__)
+    add_engine_options(parser)
     parser.add_argument("--file", type=Path, default=FILE, help=f"the rows (default: {FILE})")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this row")
     parser.add_argument("--again", action="store_true", help="run rows that stand in the table too")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import REPOSITORY, set_parameters
 
-HEAVY = ("tensorflow", "jax", "torch", "keras", "mlflow", "pandas", "sklearn")
+HEAVY = ("tensorflow", "jax", "torch", "keras", "mlflow", "pandas", "sklearn", "ray")
 NO_ARGUMENTS = ("tools.dvc_plots", "tools.repair", "tools.summary", "tools.verify")
 PROGRAMS = sorted(
     f"{room}.{path.stem}"

@@ -13,7 +13,13 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
-from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.command import (
+    STOPPED,
+    add_engine_options,
+    cluster_engine,
+    command_parser,
+    shown,
+)
 from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
@@ -32,14 +38,15 @@ def main() -> int:
     experiments = file.expanded(str(arguments.file), base, entries)
     threads = max(experiment.parameters["threads"] for experiment in experiments)
     processors = os.cpu_count() or 1
-    if arguments.jobs > 1 and arguments.jobs * threads > processors:
+    name, jobs = arguments.file.stem, arguments.jobs or 1
+    if not arguments.cluster and jobs > 1 and jobs * threads > processors:
         say(
             "sweep",
-            f"{arguments.jobs} at a time with threads: {threads} on {processors} processors get in "
-            f"each other's way; `threads: {max(1, processors // arguments.jobs)}` under defaults "
-            "helps",
+            f"{jobs} at a time with threads: {threads} on {processors} processors get in each "
+            f"other's way; `threads: {max(1, processors // jobs)}` under defaults helps",
         )
-    with Runner("sweep", arguments.file.stem, repository, commit, arguments.jobs) as runner:
+    engine = cluster_engine("sweep", name, arguments, repository, commit, file.resources, threads)
+    with Runner("sweep", name, repository, commit, arguments.jobs, engine) as runner:
         say("sweep", f"{len(experiments)} experiments, logs in {shown(runner.logs)}")
         outcome = runner.run(experiments)
     print(f"\n{comparison(experiments, outcome.finished, outcome.failed)}\n")
@@ -53,7 +60,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("tools.sweep", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/example.yaml, say")
-    parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
+    add_engine_options(parser)
     return parser
 
 

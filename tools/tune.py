@@ -10,7 +10,13 @@ from pathlib import Path
 
 from pipeline.runtime import paths
 from pipeline.runtime.stage import run_program, say
-from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.command import (
+    STOPPED,
+    add_engine_options,
+    cluster_engine,
+    command_parser,
+    shown,
+)
 from tools.experiments.file import read_file
 from tools.experiments.repository import Repository
 from tools.experiments.runner import Runner, checked_commit
@@ -24,8 +30,12 @@ def main() -> int:
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
     base = repository.base(commit)
-    space = Space(str(arguments.file), read_file(arguments.file), base)
-    with Runner("tune", space.name, repository, commit, arguments.jobs) as runner:
+    file = read_file(arguments.file)
+    space = Space(str(arguments.file), file, base)
+    engine = cluster_engine(
+        "tune", space.name, arguments, repository, commit, file.resources, space.threads()
+    )
+    with Runner("tune", space.name, repository, commit, arguments.jobs, engine) as runner:
         say("tune", f"{space.name}: {space.search.trials} trials, logs in {shown(runner.logs)}")
         from tools.experiments import tuning  # imports Optuna
 
@@ -47,7 +57,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("tools.tune", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="experiments/search.yaml, say")
-    parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default: 1)")
+    add_engine_options(parser)
     return parser
 
 

@@ -4,6 +4,7 @@ name: digits               # of a grid or a search; the file's own name where it
 defaults:                  # of all experiments: what they change in params.yaml
   dataset: digits
   epochs: 5
+resources: {cpu: 2, gpu: 1} # of each on a cluster; `cpu` is `threads` where it is left out
 seeds: 3                   # training seeds of each, on the same split; one run where left out
 folds: 5                   # each fold validates once; with seeds, each seed with each fold
 grid:                      # each experiment with each combination of these values; without
@@ -136,6 +137,13 @@ class Search(Checked):
     seed: Seed = 0
 
 
+class Resources(Checked):
+    """What an experiment has of a cluster's node to itself."""
+
+    cpu: Count | None = None
+    gpu: Annotated[Whole, Field(ge=0)] = 0
+
+
 class ExperimentFile(Checked):
     """A file as it is written; its experiments' parameters are checked by `experiments`."""
 
@@ -146,6 +154,7 @@ class ExperimentFile(Checked):
     grid: Grid = Field(default_factory=dict)
     experiments: Annotated[list[Entry], Field(min_length=1)] | None = None
     search: Search | None = None
+    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -8,8 +8,9 @@ from pipeline.runtime.stage import say
 from tools.experiments import processes
 
 
-def mark(experiment: str, reason: str) -> None:
-    """The experiment's newest MLflow run stands as KILLED, with the reason as its failure."""
+def mark(experiment: str, reason: str, pruned: bool = True) -> None:
+    """The experiment's newest MLflow run stands as KILLED, with the reason as its failure;
+    `pruned`: and as one that nobody goes on with."""
     from pipeline.tracking.store import open_store
 
     store = open_store()
@@ -23,11 +24,11 @@ def mark(experiment: str, reason: str) -> None:
             max_results=1,
         )
         for run in found:
-            for key, value in (("failure", reason), ("pruned", "true")):
+            for key, value in {"failure": reason, **({"pruned": "true"} if pruned else {})}.items():
                 store.client.set_tag(run.info.run_id, key, value)
             store.client.set_terminated(run.info.run_id, "KILLED", end_time=run.info.end_time)
     except Exception as error:  # the search goes on without the record
-        say("mlflow", f"{experiment} is not marked as pruned: {type(error).__name__}")
+        say("mlflow", f"{experiment} is not marked as ended: {type(error).__name__}")
 
 
 def forget_resume_files(folder: Path) -> None:

@@ -52,9 +52,15 @@ class Repository:
         """The DVC experiments that began at `commit`, by their names."""
         return {each.name: each for each in list_experiments() if each.baseline == commit}
 
+    def bundle(self, path: Path, commit: str, name: str = "") -> None:
+        """Write the experiment `name` of `commit` as a Git bundle; without a name what is checked
+        out, with its history."""
+        what = [f"{_folder(commit)}/{name}", f"^{commit}"] if name else ["HEAD"]
+        git(self.root, "bundle", "create", "--quiet", str(path), *what)
+
     def collect(self, clone: Path, commit: str) -> None:
-        """Take over the experiments that a clone has made from `commit`."""
-        folder = f"refs/exps/{commit[:2]}/{commit[2:]}"
+        """Take over the experiments that a clone, or a bundle, has of `commit`."""
+        folder = _folder(commit)
         with self._fetching:
             git(
                 self.root,
@@ -66,3 +72,8 @@ class Repository:
                 str(clone),
                 f"+{folder}/*:{folder}/*",
             )
+
+
+def _folder(commit: str) -> str:
+    """Where DVC keeps the experiments that began at `commit`."""
+    return f"refs/exps/{commit[:2]}/{commit[2:]}"

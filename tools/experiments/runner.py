@@ -69,10 +69,10 @@ class Runner:
         name: str,
         repository: Repository,
         commit: str,
-        jobs: int,
+        jobs: int | None,
         engine: Engine | None = None,
     ) -> None:
-        if not 1 <= jobs <= MOST_JOBS:
+        if jobs is not None and not 1 <= jobs <= MOST_JOBS:
             raise PipelineError(f"--jobs: expected 1 to {MOST_JOBS}, not {jobs}")
         self.command = command
         self.repository = repository
@@ -80,7 +80,7 @@ class Runner:
         self.folder = paths.state() / "sweeps" / name
         self.logs = self.folder / "logs"
         self.base = repository.base(commit)
-        self.engine = engine or LocalProcesses(repository, commit, self.folder, jobs)
+        self.engine = engine or LocalProcesses(repository, commit, self.folder, jobs or 1)
         self._lock = FileLock(self.folder / "lock")
         self._turn = threading.Lock()
         self._stop = threading.Event()

@@ -40,6 +40,10 @@ class Space:
                 values[key] = _draw(found, trial, key, key in self._whole)
         return self.base.changed(self.name, values)
 
+    def threads(self) -> int:
+        """The parameter `threads` of every trial."""
+        return int({**self.base.values, **self.defaults}["threads"])
+
     def asked(self) -> str:
         """What may not change while a study goes on."""
         space = self.search.model_dump(mode="json")["space"]

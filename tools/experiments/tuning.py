@@ -102,7 +102,7 @@ class _Trials:
     def watch(self, experiment: Experiment, rows: Rows) -> End | None:
         """Reports each epoch to Optuna as it appears, and asks whether to end the trial."""
         trial, reported = self._running[experiment.name], self._reported[experiment.name]
-        if len(rows) == reported:
+        if len(rows) <= reported:  # fewer: begun again on another node
             return None
         for epoch, row in enumerate(rows[reported:], reported + 1):
             trial.report(float(row["val_accuracy"]), epoch)

@@ -39,13 +39,21 @@ class Worker:
         make_clone(repository, folder, commit, cache)
         repository.collect(folder, commit)
 
-    def run(self, experiment: Experiment, params: str, log: Path, watch: Watcher) -> Ended:
+    def run(
+        self,
+        experiment: Experiment,
+        params: str,
+        log: Path,
+        watch: Watcher,
+        pull: bool = False,
+    ) -> Ended:
         """Run the pipeline and keep the result as a DVC experiment.
 
         Args:
             params: the text of params.yaml.
             log: what the run prints is added to this file.
             watch: ends the run if it wants to.
+            pull: take from DVC's remote what it has.
         """
         start = time.monotonic()
         reset(self.folder, self.commit)
@@ -58,17 +66,17 @@ class Worker:
             "DVC_EXP_NAME": experiment.name,
             "DVC_EXP_BASELINE_REV": self.commit,
         }
-        failure = self._dvc(["repro"], log, watch, as_run)
+        failure = self.dvc(["repro", *["--pull"] * pull], log, watch, as_run)
         if failure is None:
             save = ["exp", "save", "--force", "--name", experiment.name]
             for path in untracked(self.folder, "reports"):
                 save += ["--include-untracked", path]
-            failure = self._dvc(save, log, watch, {})
+            failure = self.dvc(save, log, watch, {})
         if failure is None:
             self.repository.collect(self.folder, self.commit)
         return Ended(failure, time.monotonic() - start)
 
-    def _dvc(
+    def dvc(
         self, arguments: list[str], log: Path, watch: Watcher, variables: dict[str, str]
     ) -> str | None:
         """Run dvc in the clone; None after success, else why not."""
