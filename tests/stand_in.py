@@ -1,7 +1,8 @@
 """What `python` is to DVC in a test: a stage is forked from a template, see tests/forking.py.
 
 Copied into a folder of its own, behind a line that sets PYTHON and ADDRESS. All other programs,
-and a stage for another backend than TensorFlow, are started as ever.
+and a stage for another backend than TensorFlow, are started as ever. It imports little, for
+it is started often: pathlib takes longer than all of it.
 """
 
 import json
@@ -17,7 +18,7 @@ STAGES = ("params", "download", "weights", "features", "twins", "train", "evalua
 def backend(stage: str) -> str:
     """The backend that the stage's parameters, or else the environment, name."""
     try:
-        with open(f"data/params/{stage}.json", encoding="utf-8") as file:
+        with open(f"data/params/{stage}.json", encoding="utf-8") as file:  # noqa: PTH123
             named = json.load(file).get("backend")
     except OSError:
         named = None
@@ -33,7 +34,7 @@ def main(python: str, address: str) -> None:
     request = {
         "arguments": arguments[1:],
         "environment": dict(os.environ),
-        "folder": os.getcwd(),
+        "folder": os.getcwd(),  # noqa: PTH109
         "group": os.getpgrp(),
     }
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
