@@ -6,8 +6,9 @@ of its own, with its own environment, folder, signals and exit status, and it im
 the project itself. What an import says or costs is no subject for these; there
 `subprocess` starts a fresh interpreter.
 
-DVC starts the stages by `python -m stages.NAME`. `stand_in` makes a folder for the front of
-PATH whose `python` has that program forked, waits for it and ends as it ends (tests/stand_in.py).
+`dvc` starts the stages by `python -m stages.NAME`. `stand_in` makes a folder for the front of
+PATH whose `dvc` and `python` have that program forked, wait for it and end as it ends
+(tests/stand_in.py).
 """
 
 import atexit
@@ -34,7 +35,10 @@ from typing import Any
 STAND_IN = Path(__file__).with_name("stand_in.py")
 # By Keras' backend, for `import keras` settles that.
 IMPORTS = {
-    "tensorflow": ("tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
+    "tensorflow": (
+        *("tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
+        *("dvc.cli.parser", "dvc.repo", "dvc.repo.experiments.queue.tempdir"),
+    ),
     "jax": ("jax", "tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
 }
 
@@ -110,15 +114,16 @@ class Template:
 
     @functools.cached_property
     def stand_in(self) -> Path:
-        """A folder with a `python` that has DVC's stages forked here."""
+        """A folder with a `python` that has DVC's stages forked here, and such a `dvc`."""
         folder = Path(self._folder.name) / "bin"
         folder.mkdir()
         address = str(folder.with_name("stages"))
         self.ask(listen=address)
         text = STAND_IN.read_text(encoding="utf-8")
         settings = f"#!{sys.executable} -IS\nPYTHON, ADDRESS = {(sys.executable, address)!r}\n"
-        (folder / "python").write_text(settings + text, encoding="utf-8")
-        (folder / "python").chmod(0o755)
+        for name in ("python", "dvc"):
+            (folder / name).write_text(settings + text, encoding="utf-8")
+            (folder / name).chmod(0o755)
         return folder
 
     def _end(self) -> None:

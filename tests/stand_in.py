@@ -1,4 +1,4 @@
-"""What `python` is to DVC in a test: a stage is forked from a template, see tests/forking.py.
+"""What `dvc` is to a test and `python` to DVC: forked from a template, see tests/forking.py.
 
 Copied into a folder of its own, behind a line that sets PYTHON and ADDRESS. All other programs,
 and a stage for another backend than TensorFlow, are started as ever. It imports little, for
@@ -27,8 +27,10 @@ def backend(stage: str) -> str:
 
 def main(python: str, address: str) -> None:
     arguments = sys.argv[1:]
+    if sys.argv[0].endswith("dvc"):
+        arguments = ["-m", "dvc", *arguments]
     stage = arguments[1].removeprefix("stages.") if arguments[:1] == ["-m"] else ""
-    if stage not in STAGES or backend(stage) != "tensorflow":
+    if stage != "dvc" and (stage not in STAGES or backend(stage) != "tensorflow"):
         os.execv(python, [python, *arguments])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program is in this group and has it, too
     request = {
