@@ -18,9 +18,6 @@ SHARED_DATA = "IMAGE_PIPELINE_TEST_DATA"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # TensorFlow's own lines are no output of the pipeline's; stages silence them too.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# XLA compiles every network anew and takes most of the time of JAX's tests: two thirds less
-# without its optimizations. Bytes are only ever compared with others of the same setting.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # On a busy machine any example may take longer than the 200 ms that Hypothesis allows.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
