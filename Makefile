@@ -11,6 +11,8 @@ define install
 @PYTHON=$(PYTHON) VENV=$(VENV) sh requirements/install.sh $(EXTRA) $(TENSORFLOW) $(1)
 @test -f .dvc/plots.html || python -m tools.dvc_plots
 endef
+# Tests on several processors, a file on one, in the order of tests/conftest.py.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=20
 # Every recipe sees the environment as if it were activated, and no telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
@@ -34,10 +36,10 @@ repro: setup ## run the pipeline as params.yaml says: train, score, report
 	@python -m tools.summary
 
 test: dev ## run the quick tests
-	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=20
+	@python -m pytest $(SPREAD)
 
-test-slow: dev ## run the slow tests too
-	@python -m pytest -m "slow or not slow" -n auto --maxprocesses 4 --dist loadfile --durations=20
+test-slow: dev ## run the slow tests, those that make test leaves out
+	@python -m pytest -m slow $(SPREAD)
 
 verify: setup ## run the pipeline a second time, in a clean copy, and compare every byte
 	@python -m tools.verify

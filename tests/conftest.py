@@ -25,8 +25,25 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+# The files that take longest come first, so that no process is left with one at the end.
+LONGEST = (
+    "test_pipeline.py",
+    "test_backends.py",
+    "test_bench.py",
+    "test_train.py",
+    "test_readme_experiments.py",
+    "test_fitting.py",
+    "test_setup.py",
+    "test_what_runs_again.py",
+    "test_crashes.py",
+    "test_report.py",
+    "test_published.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is meant to be slow may take an hour, on a machine that does other things too."""
+    items.sort(key=lambda item: (*LONGEST, item.path.name).index(item.path.name))
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(3600))

@@ -5,16 +5,23 @@ process of this file imports them once, computes nothing, and forks: each progra
 of its own, with its own environment, folder, signals and exit status, and it imports all of
 the project itself. What an import says or costs is no subject for these; there
 `subprocess` starts a fresh interpreter.
+
+`dvc` starts the stages by `python -m stages.NAME`. `stand_in` makes a folder for the front of
+PATH whose `dvc` and `python` have that program forked, wait for it and end as it ends
+(tests/stand_in.py).
 """
 
 import atexit
 import contextlib
 import functools
 import gc
+import importlib
 import json
 import os
 import runpy
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,9 +32,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+STAND_IN = Path(__file__).with_name("stand_in.py")
 # By Keras' backend, for `import keras` settles that.
 IMPORTS = {
-    "tensorflow": ("tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
+    "tensorflow": (
+        *("tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
+        *("dvc.cli.parser", "dvc.repo", "dvc.repo.experiments.queue.tempdir"),
+    ),
     "jax": ("jax", "tensorflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store"),
 }
 
@@ -101,6 +112,20 @@ class Template:
         print(json.dumps(request), file=self._requests, flush=True)
         return json.loads(self._answers.readline())
 
+    @functools.cached_property
+    def stand_in(self) -> Path:
+        """A folder with a `python` that has DVC's stages forked here, and such a `dvc`."""
+        folder = Path(self._folder.name) / "bin"
+        folder.mkdir()
+        address = str(folder.with_name("stages"))
+        self.ask(listen=address)
+        text = STAND_IN.read_text(encoding="utf-8")
+        settings = f"#!{sys.executable} -IS\nPYTHON, ADDRESS = {(sys.executable, address)!r}\n"
+        for name in ("python", "dvc"):
+            (folder / name).write_text(settings + text, encoding="utf-8")
+            (folder / name).chmod(0o755)
+        return folder
+
     def _end(self) -> None:
         with contextlib.suppress(OSError):
             self._requests.close()
@@ -152,9 +177,11 @@ def _serve(requests: int, answers: int) -> Callable[[], None] | None:
         for line in asked:
             request = json.loads(line)
             answer: int | None = None
-            if "fork" in request:
+            if "poll" not in request:
                 answer = os.fork()
                 if not answer:
+                    if "listen" in request:
+                        return _listen(request["listen"])
                     return functools.partial(_become, **request["fork"])
                 living.add(answer)
             else:
@@ -164,7 +191,48 @@ def _serve(requests: int, answers: int) -> Callable[[], None] | None:
             print(json.dumps(answer), file=answered, flush=True)
     for pid in living:  # the tests have ended, or were killed
         os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     return None
+
+
+def _listen(address: str) -> Callable[[], None]:
+    """Fork for everyone who stands in for a program; in the program return what it has to do."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(address)
+        listening.listen(64)
+        while True:
+            connection, _ = listening.accept()
+            if not os.fork():
+                break
+            connection.close()
+            with contextlib.suppress(ChildProcessError):  # those who have done their waiting
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+    message, files, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    request = json.loads(message)
+    group = request.pop("group")
+    program = os.fork()
+    if program:
+        with connection:
+            _wait_for(program, connection)
+        os._exit(0)
+    connection.close()
+    with contextlib.suppress(OSError):  # of another session: nobody ends it by its group
+        os.setpgid(0, group)
+    for number, opened in enumerate(files):
+        os.dup2(opened, number)
+        os.close(opened)
+    return functools.partial(_become, code=None, files=[], **request)
+
+
+def _wait_for(program: int, connection: socket.socket) -> None:
+    """Tell who stands in for the program how it ends; it does not outlive that one."""
+    ended = os.pidfd_open(program)
+    if ended not in select.select([ended, connection], [], [])[0]:
+        os.kill(program, signal.SIGKILL)
+    _, status = os.waitpid(program, 0)
+    with contextlib.suppress(OSError):
+        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _become(
@@ -218,6 +286,10 @@ if __name__ == "__main__":
     for name in sys.argv[3:]:
         with contextlib.suppress(ImportError):
             __import__(name)
+    with contextlib.suppress(ImportError, AttributeError):
+        # What packages there are: each process that logs a model looks for half a second.
+        requirements = importlib.import_module("mlflow.utils.requirements_utils")
+        requirements._init_packages_to_modules_map()
     gc.collect()
     gc.freeze()
     found = _serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -12,6 +12,7 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline.runtime import files
+from tests import forking
 from tests.support import REPOSITORY, recorded_runs, set_parameters
 
 TINY = {"dataset": "digits", "model": "tiny_cnn", "epochs": 2, "threads": 1}
@@ -33,8 +34,25 @@ OUTS = (
 )
 
 
+def plain_environment() -> dict[str, str]:
+    """That of here without another repository's settings, with a name for Git's commits."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
+    binaries = Path(sys.executable).parent
+    identity = {
+        f"GIT_{who}_{what}": "tests@example.org"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    return {**kept, **identity, "PATH": f"{binaries}:{os.environ['PATH']}"}
+
+
 class Repository:
-    """A copy of the tracked files in a git and DVC repository of its own."""
+    """A copy of the tracked files in a git and DVC repository of its own.
+
+    Its stages are forked (tests/forking.py); with `forked` False they are fresh interpreters.
+    """
+
+    forked = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,16 +116,11 @@ class Repository:
             timeout=1500,
         )  # fmt: skip
 
-    @staticmethod
-    def environment() -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
-        binaries = Path(sys.executable).parent
-        identity = {
-            f"GIT_{who}_{what}": "tests@example.org"
-            for who in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
-        }
-        return {**kept, **identity, "PATH": f"{binaries}:{os.environ['PATH']}"}
+    def environment(self) -> dict[str, str]:
+        kept = plain_environment()
+        if self.forked:
+            kept["PATH"] = f"{forking.template('tensorflow').stand_in}:{kept['PATH']}"
+        return kept
 
     def git(self, *arguments: str) -> str:
         result = self.run("git", *arguments)

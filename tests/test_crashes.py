@@ -35,7 +35,7 @@ def started(repository: Repository) -> subprocess.Popen[bytes]:
         env=repository.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        process_group=0,  # its stages are in it, too
     )
 
 

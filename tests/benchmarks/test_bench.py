@@ -344,6 +344,7 @@ def test_the_plain_script_finds_what_the_pipeline_finds(tmp_path, monkeypatch):
         "{model: two_block_cnn, epochs: 4, batch_size: 2048, dropout: [0, 0]}\n    rounds: 1",
     )
     repository = Repository(tmp_path / "repository")
+    repository.forked = False  # what is measured is what a person runs
     monkeypatch.chdir(repository.folder)
     (repository.folder / "experiments/benchmark.yaml").write_text(text)
     result = repository.run(*command("bench", "--quick"))

@@ -103,8 +103,17 @@ def probabilities() -> np.ndarray:
     return table.filter(regex="^p_").to_numpy()
 
 
-def test_every_stage_runs_on_digits(workspace: Path, other: str) -> None:
+def compile_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let XLA leave its optimizations out: with a small network they take most of the time. Bytes
+    are compared with others of the same setting."""
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+def test_every_stage_runs_on_digits(
+    workspace: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The parameter chooses the backend, and the variable has no say then."""
+    compile_quickly(monkeypatch)
     set_parameters(dataset="digits", model="tiny_cnn", epochs=2, batch_size=None, threads=1)
     set_parameters(backend=other)
     for name in ("params", "download", "prepare", "weights", "features"):
@@ -138,6 +147,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
 ) -> None:
     """The variable alone chooses it. The network has dropout in it."""
     keep_compiled(workspace, monkeypatch)
+    compile_quickly(monkeypatch)
     options = {"augmentation": True, "best_weights": True, "learning_rate_schedule": "cosine"}
     ready(epochs=3, **options)
     run("train", other)

@@ -210,7 +210,7 @@ def stopped(row: int, how: int) -> forking.Program:
 
 
 def test_a_stopped_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace):
-    """Killed (-9) in epoch 3 and interrupted in epoch 5 of six."""
+    """Killed (-9) after epoch 2, interrupted after 4, and killed after 6, the last."""
     ready(epochs=6, early_stopping=5, best_weights=True)
     train()
     whole = files.sha256(MODEL, paths.REPORTS / "history.csv")
@@ -224,10 +224,21 @@ def test_a_stopped_run_costs_an_epoch_and_ends_with_the_same_bytes(workspace):
     assert not MODEL.exists()
     assert len((paths.REPORTS / "history.csv").read_text().splitlines()) == 1 + 4
 
-    check_resumed(train(), after=4)
+    last = stopped(6, signal.SIGKILL)
+    check_resumed(last.communicate()[0], after=4)
+    (paths.REPORTS / "history.csv").unlink()  # as DVC does before it starts a stage
+    out = train()
+    assert "resuming after epoch 6" in out
+    assert "Epoch" not in out
     assert files.sha256(MODEL, paths.REPORTS / "history.csv") == whole
     recorded = recorded_runs(workspace)
     assert recorded.status.tolist() == ["FINISHED", "FINISHED"]  # the whole one and the stopped one
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{workspace}/mlflow.db")
+    for run_id in recorded.run_id:  # those epochs too whose rows a stop kept from MLflow
+        points = client.get_metric_history(run_id, "val_loss")
+        assert sorted(point.step for point in points) == [1, 2, 3, 4, 5, 6]
     assert not list((workspace / ".state" / "resume").iterdir())
 
 

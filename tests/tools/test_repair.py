@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository import Repository
+from tests.repository import plain_environment
 from tools import repair
 
 RUNNING = '{"read": {}, "write": {}}'
@@ -17,7 +17,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     repair.LOCK.parent.mkdir(parents=True)
     for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "empty"]):
-        subprocess.run(["git", *command], check=True, env=Repository.environment())
+        subprocess.run(["git", *command], check=True, env=plain_environment())
     return tmp_path
 
 

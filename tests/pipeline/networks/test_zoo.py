@@ -11,7 +11,7 @@ from pipeline.errors import PipelineError
 from pipeline.networks import build, registry
 from pipeline.networks.blocks import Layers
 from pipeline.networks.graph import base_layers, cuts
-from tests.pipeline.networks.support import marked
+from tests.pipeline.networks.support import marked, outputs_of
 
 MINMAX = {"method": "minmax", "mean": [], "variance": []}
 NETWORKS = registry.networks()
@@ -65,7 +65,7 @@ def test_the_smallest_image_is_the_smallest(network):
     size, channels = network.smallest_image, network.channels or 1
     model = build(network.name, (size, size, channels), 3, normalization=MINMAX)
     pixels = np.zeros((1, size, size, channels), "uint8")
-    np.testing.assert_allclose(model.predict(pixels, verbose=0).sum(), 1, atol=1e-5)
+    np.testing.assert_allclose(outputs_of(model, pixels).sum(), 1, atol=1e-5)
     with pytest.raises(PipelineError, match=f"which needs {size}×{size}"):
         build(network.name, (size - 1, size, channels), 3)
     # Padding allows these any size, and their stages then mean nothing.
@@ -99,13 +99,13 @@ def test_a_model_divided_at_any_cut_is_the_model(network):
     shape = (size, size + 5, channels)  # no square
     model = build(network.name, shape, 3, normalization=MINMAX)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype="uint8")
-    whole = model.predict(pixels, verbose=0)
+    whole = outputs_of(model, pixels)
     divided = cuts(model)
     assert divided[-1] == "output"
     for name in divided[1:-1:5]:
         maps = model.get_layer(name).output
         front, back = keras.Model(model.input, maps), keras.Model(maps, model.output)
-        again = back.predict(front.predict(pixels, verbose=0), verbose=0)
+        again = outputs_of(back, outputs_of(front, pixels))
         np.testing.assert_allclose(again, whole, atol=1e-6)
     assert back.get_layer("output").kernel is model.get_layer("output").kernel
 

@@ -11,7 +11,8 @@ def scored(model: str, data: str, accuracy: float | None) -> None:
     record.finish()
 
 
-def test_the_newest_scores_of_the_same_model_and_data(workspace):
+def test_the_newest_scores_of_the_same_model_and_data(tracked):
+    scored("aa", "one", 0.4)
     scored("aa", "one", 0.5)
     scored("aa", "one", None)
     scored("aa", "two", 0.9)

@@ -1,5 +1,6 @@
 """Training in phases: resumed to the same weights, stopped early, the best kept."""
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -21,19 +22,29 @@ NORMALIZATION = {"method": "minmax", "mean": [], "variance": []}
 LABELS = np.eye(3, dtype="float32")[GENERATOR.integers(0, 3, 40)]
 
 
-class KilledError(Exception):
-    pass
-
-
 @pytest.fixture(autouse=True, scope="module")
 def deterministic() -> None:
     backend.configure(0, 2, True, "float32")
 
 
+def small_network() -> keras.Model:
+    """A convolution, dropout and a layer that answers: to compile more of them takes longer."""
+    layers = [
+        keras.Input((8, 8, 1), dtype="uint8"),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(8, 3, 2, activation="relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dropout(0.2),
+        keras.layers.Dense(3),
+        keras.layers.Activation("softmax", dtype="float32"),
+    ]
+    return keras.Sequential(layers)
+
+
 def phases(seed: int = 1, **options):
     """Two phases of a small network with dropout; the first trains the last layers alone."""
     keras.utils.set_random_seed(seed)
-    model = build("two_block_cnn", (8, 8, 1), 3, normalization=NORMALIZATION)
+    model = small_network()
     settings = {
         "epochs": 3,
         "optimizer": "adam",
@@ -48,7 +59,7 @@ def phases(seed: int = 1, **options):
     } | options
 
     def draw():
-        for name, frozen in (("head", 3), ("fine_tune", 0)):
+        for name, frozen in (("head", 2), ("fine_tune", 0)):
             for layer in model.layers[:frozen]:
                 layer.trainable = False
             for layer in model.layers[frozen:]:
@@ -62,8 +73,11 @@ def phases(seed: int = 1, **options):
     return model, draw()
 
 
-def train(folder: Path, *, die_after: int | None = None, **options):
-    """Train (or go on) in `folder`; returns the weights, the history, the epochs trained."""
+def train(folder: Path, **options):
+    """Train (or go on) in `folder`; returns the weights, the history, the epochs trained.
+
+    What a kill after epoch N leaves of the folder is there as `killed(folder, N)`.
+    """
     folder.mkdir(exist_ok=True)
     model, drawn = phases(**options)
     progress = checkpoint.read_progress(folder / CHECKPOINT) or Progress()
@@ -71,31 +85,32 @@ def train(folder: Path, *, die_after: int | None = None, **options):
 
     def on_epoch(progress):
         epochs.append(progress.history[-1]["epoch"])
-        if len(epochs) == die_after:
-            raise KilledError
+        shutil.copytree(folder, killed(folder, epochs[-1]))
 
-    try:
-        fit(drawn, folder, progress, on_epoch)
-    except KilledError:
-        return None, progress.history, epochs
+    fit(drawn, folder, progress, on_epoch)
     return model.get_weights(), progress.history, epochs
+
+
+def killed(folder: Path, epoch: int) -> Path:
+    return folder.with_name(f"{folder.name}, killed after {epoch}")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """Weights and history of a run that nobody killed."""
-    weights, history, epochs = train(tmp_path_factory.mktemp("undisturbed"))
+    """Weights and history of a run that nobody killed, and its folder."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    weights, history, epochs = train(folder)
     assert epochs == [1, 2, 3, 4, 5, 6]
-    return weights, history
+    return weights, history, folder
 
 
 # In the first phase, between the two, in the second.
-@pytest.mark.parametrize("die_after", [2, 3, 5])
-def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, undisturbed, die_after):
-    whole, history = undisturbed
-    assert train(tmp_path / "killed", die_after=die_after)[0] is None
-    resumed, resumed_history, epochs = train(tmp_path / "killed")
-    assert epochs == list(range(die_after + 1, 7))
+@pytest.mark.parametrize("epoch", [2, 3, 5])
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, undisturbed, epoch):
+    whole, history, folder = undisturbed
+    left = shutil.copytree(killed(folder, epoch), tmp_path / "run")
+    resumed, resumed_history, epochs = train(left)
+    assert epochs == list(range(epoch + 1, 7))
     assert resumed_history == history
     for ours, theirs in zip(resumed, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -109,8 +124,7 @@ def test_the_weights_depend_on_the_seed(tmp_path, undisturbed):
 def test_the_best_weights_survive_a_kill(tmp_path):
     options = {"best_weights": True, "learning_rate": 0.1}
     whole, history, _ = train(tmp_path / "whole", **options)
-    train(tmp_path / "killed", die_after=2, **options)
-    resumed, _, _ = train(tmp_path / "killed", **options)
+    resumed, _, _ = train(killed(tmp_path / "whole", 2), **options)
     for ours, theirs in zip(resumed, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     last = [row["val_loss"] for row in history if row["phase"] == "fine_tune"]
@@ -121,12 +135,10 @@ def test_the_best_weights_survive_a_kill(tmp_path):
     assert of_kept == pytest.approx(min(last), rel=1e-4)
 
 
-def test_the_frozen_layers_of_a_phase_do_not_change(tmp_path):
-    folder = tmp_path / "run"
+def test_the_frozen_layers_of_a_phase_do_not_change(undisturbed):
     model, _ = phases()
     before = model.get_weights()
-    train(folder, die_after=3)
-    with np.load(folder / CHECKPOINT) as arrays:
+    with np.load(killed(undisturbed[2], 3) / CHECKPOINT) as arrays:
         kept = [arrays[name] for name in sorted(arrays) if name.startswith("model_")]
     kept = [array for array in kept if array.shape != (2,)]  # but the states of dropout
     same = [np.array_equal(a, b) for a, b in zip(kept, before, strict=True)]
@@ -154,9 +166,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_parameter(tmp_path):
         train(tmp_path / "run", optimizer="sgd", learning_rate=1e38, warmup_epochs=0)
 
 
-def test_half_a_checkpoint_is_none(tmp_path):
-    train(tmp_path / "run", die_after=1)
-    path = tmp_path / "run" / CHECKPOINT
+def test_half_a_checkpoint_is_none(tmp_path, undisturbed):
+    path = Path(shutil.copy(killed(undisturbed[2], 1) / CHECKPOINT, tmp_path))
     assert checkpoint.read_progress(path).history[0]["epoch"] == 1
     path.write_bytes(path.read_bytes()[:1000])
     assert checkpoint.read_progress(path) is None
@@ -167,9 +178,8 @@ def test_half_a_checkpoint_is_none(tmp_path):
 def test_a_killed_run_keeps_the_mean_of_the_weights(tmp_path, options):
     options = {"ema": 0.9, **options}
     whole, history, _ = train(tmp_path / "whole", **options)
-    for die_after in (1, 3, 6):
-        folder = tmp_path / f"killed after {die_after}"
-        train(folder, die_after=die_after, **options)
+    for epoch in (1, 3, 6):
+        folder = killed(tmp_path / "whole", epoch)
         resumed, resumed_history, _ = train(folder, **options)
         assert resumed_history == history, folder.name
         for ours, theirs in zip(resumed, whole, strict=True):

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import backend
 from pipeline.training import fitting, schedules
-from tests.pipeline.training.test_fitting import IMAGES, LABELS, phases, train
+from tests.pipeline.training.test_fitting import IMAGES, LABELS, killed, phases, train
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -80,14 +80,13 @@ class Growing(keras.optimizers.LossScaleOptimizer):
 def test_a_killed_run_goes_on_to_the_same_weights_and_scale(tmp_path, monkeypatch):
     monkeypatch.setattr("keras.src.trainers.trainer.LossScaleOptimizer", Growing)
     whole, history, _ = train(tmp_path / "whole", epochs=2)
-    assert train(tmp_path / "killed", epochs=2, die_after=3)[0] is None
-    resumed, resumed_history, epochs = train(tmp_path / "killed", epochs=2)
+    resumed, resumed_history, epochs = train(killed(tmp_path / "whole", 3), epochs=2)
     assert (resumed_history, epochs) == (history, [4])
     for ours, theirs in zip(resumed, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     with (
         np.load(tmp_path / "whole" / fitting.CHECKPOINT) as theirs,
-        np.load(tmp_path / "killed" / fitting.CHECKPOINT) as ours,
+        np.load(killed(tmp_path / "whole", 3) / fitting.CHECKPOINT) as ours,
     ):
         names = [name for name in theirs.files if name.startswith("optimizer_")]
         assert [name for name in ours.files if name.startswith("optimizer_")] == names
