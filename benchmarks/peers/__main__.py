@@ -1,0 +1,69 @@
+"""Measure this project beside other tools on the same images, and write reports/peers.csv.
+
+    python -m benchmarks.peers                     # all of them, where they stand now
+    python -m benchmarks.peers --only fastai
+
+Each tool gets an environment of its own under --folder (PyTorch brings CUDA's libraries, 6 GB
+once), a small script or command as its makers show it, the same images and the same number of
+epochs, and trains from scratch. Measured are two runs on mnist_5k, one that is killed at half
+time and started again, and one on 2,000 photographs of cats and dogs, which are in the folder
+that IMAGE_PIPELINE_TEST_DATA names. What is measured stands; the same command goes on after a
+kill. No DVC stage.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.peers import table
+from benchmarks.peers.definition import EPOCHS, PEERS
+from benchmarks.peers.running import Peers
+from pipeline.errors import PipelineError, did_you_mean
+from pipeline.runtime import files, paths
+from pipeline.runtime.stage import run_program, say
+from tools.experiments.command import STOPPED, command_parser, shown
+from tools.experiments.repository import Repository
+from tools.experiments.runner import checked_commit
+
+CSV = "peers.csv"
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    names = [peer.name for peer in PEERS]
+    for name in arguments.only:
+        if name not in names:
+            raise PipelineError(f"--only: {name}: unknown tool{did_you_mean(name, names)}")
+    repository = Repository(paths.root())
+    commit = checked_commit(repository, arguments.as_committed)
+    peers = Peers(arguments.folder.resolve(), repository, commit, arguments.epochs)
+    failed = 0
+    target = paths.root() / paths.REPORTS / CSV
+    for peer in PEERS:
+        if arguments.only and peer.name not in arguments.only:
+            continue
+        try:
+            peers.measure(peer)
+        except PipelineError as error:
+            failed += 1
+            say("peers", f"{peer.name}: {error}")
+        found = table.rows([(each, peers.record(each)) for each in PEERS])
+        files.write_csv(target, table.COLUMNS, found)
+    say("peers", f"the table is in {shown(target)}")
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("benchmarks.peers", __doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="TOOL", help="this tool")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of training ({EPOCHS})")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=paths.state() / "peers",
+        help="environments, images and logs (default: .state/peers)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run_program("peers", main, STOPPED)

@@ -1,0 +1,102 @@
+"""The tools that are measured: what is installed, what runs, and what is there at the end."""
+
+import ast
+import io
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+EPOCHS = 5
+SIZES = {"mnist_5k": 28, "photos": 64}
+SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """`packages` are installed by name, the first of them is the one whose version counts; none:
+    this project. `script` is called with a data folder, pixels a side and a number of epochs;
+    without one, `commands` are typed, one for each data set that is measured. `weights` is the
+    model file that it leaves, `shows` what a person has to look at then."""
+
+    name: str
+    weights: str
+    shows: str
+    packages: tuple[str, ...] = ()
+    script: str = ""
+    commands: tuple[tuple[str, str], ...] = ()
+
+    def lines(self) -> int:
+        """How many lines a person writes: of code, or of commands."""
+        return written((HERE / self.script).read_text("utf-8")) if self.script else 1
+
+    def data(self) -> tuple[str, ...]:
+        """What it is measured on."""
+        return tuple(dict(self.commands)) if self.commands else tuple(SIZES)
+
+
+def written(code: str) -> int:
+    """The lines of a program that hold code: no blank ones, comments or docstrings."""
+    lines = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type not in (*SILENT, tokenize.ENDMARKER)
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(lines)
+
+
+MODEL = "data/model/model.keras"
+REPORT = (
+    "one HTML report: scores with intervals, curves, confusion, worst mistakes, where it looks, "
+    "twins, calibration; MLflow and `dvc exp show` beside it"
+)
+OWN = "dvc exp run -S model=fast_cnn -S epochs={epochs} -S "
+PEERS = (
+    Peer(
+        "this project",
+        MODEL,
+        REPORT,
+        commands=(
+            ("mnist_5k", OWN + "dataset=mnist_5k"),
+            ("photos", OWN + "dataset={data} -S image_size={size}"),
+        ),
+    ),
+    Peer(
+        "this project, weights from the package index",
+        MODEL,
+        REPORT,
+        commands=(("photos", "dvc exp run -S model=efficientnet_lite0 -S dataset={data}"),),
+    ),
+    Peer(
+        "plain Keras",
+        "model.keras",
+        "a line an epoch, one number at the end",
+        packages=("keras", "tensorflow-cpu"),
+        script="plain_keras.py",
+    ),
+    Peer(
+        "fastai",
+        "models/model.pth",
+        "a table with a row an epoch, one number; confusion and top losses are one call each",
+        packages=("fastai",),
+        script="fast_ai.py",
+    ),
+    Peer(
+        "PyTorch Lightning",
+        "checkpoints/last.ckpt",
+        "a progress bar, one table with the test score, metrics in lightning_logs/",
+        packages=("lightning", "torchvision"),
+        script="lightning_resnet.py",
+    ),
+    Peer(
+        "Ultralytics",
+        "runs/train/weights/last.pt",
+        "pictures of curves, confusion, batches and predictions, a CSV with a row an epoch",
+        packages=("ultralytics",),
+        script="yolo.py",
+    ),
+)
