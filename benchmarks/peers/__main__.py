@@ -12,11 +12,12 @@ kill. No DVC stage.
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 from benchmarks.peers import table
 from benchmarks.peers.definition import EPOCHS, PEERS
-from benchmarks.peers.running import Peers
+from benchmarks.peers.running import RUNS, Peers
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import run_program, say
@@ -36,16 +37,20 @@ def main() -> int:
     repository = Repository(paths.root())
     commit = checked_commit(repository, arguments.as_committed)
     peers = Peers(arguments.folder.resolve(), repository, commit, arguments.epochs)
-    failed = 0
+    chosen = [peer for peer in PEERS if not arguments.only or peer.name in arguments.only]
+    if arguments.again:
+        for peer in chosen:
+            peers.forget(peer)
+    failed = set()
     target = paths.root() / paths.REPORTS / CSV
-    for peer in PEERS:
-        if arguments.only and peer.name not in arguments.only:
+    for name, peer in itertools.product(RUNS, chosen):
+        if peer.name in failed:
             continue
         try:
-            peers.measure(peer)
+            peers.measure(peer, name)
         except PipelineError as error:
-            failed += 1
-            say("peers", f"{peer.name}: {error}")
+            failed.add(peer.name)
+            say("peers", f"{peer.name}: {name}: {error}")
         found = table.rows([(each, peers.record(each)) for each in PEERS])
         files.write_csv(target, table.COLUMNS, found)
     say("peers", f"the table is in {shown(target)}")
@@ -55,6 +60,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("benchmarks.peers", __doc__)
     parser.add_argument("--only", action="append", default=[], metavar="TOOL", help="this tool")
+    parser.add_argument("--again", action="store_true", help="measure what is measured already")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of training ({EPOCHS})")
     parser.add_argument(
         "--folder",

@@ -25,6 +25,8 @@ from tools.experiments.clone import make_clone
 from tools.experiments.repository import Repository
 
 DIGITS, PHOTOS = SIZES
+# In this order, the digits of all tools before any photograph.
+RUNS = ("first", "killed", DIGITS, PHOTOS)
 SOURCES: dict[str, Callable[[Path], Path]] = {DIGITS: images.digits, PHOTOS: images.photographs}
 # Nobody asks an address that cannot be reached, and no picture wants a window.
 VARIABLES = {
@@ -51,13 +53,19 @@ class Peers:
         found = files.read_json(path) if path.exists() else {}
         return found if found.get("key") == self._key(peer) else {"key": self._key(peer)}
 
-    def measure(self, peer: Peer) -> None:
-        """Measure what is missing.
+    def forget(self, peer: Peer) -> None:
+        """Let all of a tool be missing."""
+        self._path(peer).unlink(missing_ok=True)
+
+    def measure(self, peer: Peer, name: str) -> None:
+        """Measure one of RUNS, if it is missing and the tool has it.
 
         Raises:
             PipelineError: it does not install, or a run fails.
         """
         record = self.record(peer)
+        if name in record or (name if name in SIZES else DIGITS) not in peer.data():
+            return
         python = Path(sys.executable)
         if peer.packages:
             python = environment.make(self.folder / "environments" / _slug(peer), peer.packages)
@@ -65,12 +73,10 @@ class Peers:
         else:
             record["version"] = self.commit[:7]
         record["lines"] = peer.lines()
-        for name in ("first", "killed", *peer.data()):
-            if name not in record and (name in SIZES or DIGITS in peer.data()):
-                self._one(peer, python, name, record)
-                record["date"] = datetime.now(UTC).date().isoformat()
-                record["machine"] = machine.in_words(machine.description())
-                files.write_json(self._path(peer), record)
+        self._one(peer, python, name, record)
+        record["date"] = datetime.now(UTC).date().isoformat()
+        record["machine"] = machine.in_words(machine.description())
+        files.write_json(self._path(peer), record)
 
     def _one(self, peer: Peer, python: Path, name: str, record: Record) -> None:
         data = name if name in SIZES else DIGITS
