@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import curves, machine, measuring
+from benchmarks.page import write_between
 from benchmarks.synthetic import write_archive
+from benchmarks.table import BUSY
 from pipeline.errors import PipelineError
 from pipeline.parameters.code import entry_code
 from pipeline.parameters.stages import combined
@@ -37,8 +39,6 @@ STAGES = (
     *("train", "evaluate", "report"),
 )
 NETWORKS = ("tiny_cnn", "fashion_pool_cnn", "fashion_cnn")
-# Above this share of the processors for other programs, a time says little.
-BUSY = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def main() -> int:
         files.write_json(root / paths.REPORTS / "growth.json", {"machine": here, "points": found})
         if "images" in axes:
             (root / PICTURE).write_bytes(curves.picture("images", axes["images"]))
-        write_between(root / PAGE, text)
+        write_between(root / PAGE, START, END, text)
         say("growth", f"written into {shown(root / PAGE)}")
     return 1 if failed else 0
 
@@ -176,19 +176,6 @@ def page(axes: Mapping[str, Sequence[Mapping[str, Any]]], where: str) -> str:
             "processor seconds more."
         )
     return "\n\n".join([*parts, line])
-
-
-def write_between(path: Path, text: str) -> None:
-    """Put `text` between the two lines of a page.
-
-    Raises:
-        PipelineError: they are not there.
-    """
-    before = path.read_text(encoding="utf-8")
-    if START not in before or END not in before:
-        raise PipelineError(f"{path}: expected the lines {START} and {END} in it")
-    head, tail = before.split(START)[0], before.split(END)[1]
-    files.write_text(path, f"{head}{START}\n\n{text}\n\n{END}{tail}")
 
 
 def _key(place: Place, where: str) -> str:

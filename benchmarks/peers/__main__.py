@@ -1,4 +1,5 @@
-"""Measure this project beside other tools on the same images, and write reports/peers.csv.
+"""Measure this project beside other tools on the same images, and write reports/peers.csv
+and docs/peers.md.
 
     python -m benchmarks.peers                     # all of them, where they stand now
     python -m benchmarks.peers --only fastai
@@ -15,6 +16,7 @@ import argparse
 import itertools
 from pathlib import Path
 
+from benchmarks.page import write_between
 from benchmarks.peers import table
 from benchmarks.peers.definition import EPOCHS, PEERS
 from benchmarks.peers.running import RUNS, Peers
@@ -25,7 +27,8 @@ from tools.experiments.command import STOPPED, command_parser, shown
 from tools.experiments.repository import Repository
 from tools.experiments.runner import checked_commit
 
-CSV = "peers.csv"
+CSV, PAGE = "peers.csv", Path("docs/peers.md")
+START, END = "<!-- measured by benchmarks.peers -->", "<!-- end of what was measured -->"
 
 
 def main() -> int:
@@ -51,9 +54,10 @@ def main() -> int:
         except PipelineError as error:
             failed.add(peer.name)
             say("peers", f"{peer.name}: {name}: {error}")
-        found = table.rows([(each, peers.record(each)) for each in PEERS])
-        files.write_csv(target, table.COLUMNS, found)
-    say("peers", f"the table is in {shown(target)}")
+        found = [(each, peers.record(each)) for each in PEERS]
+        files.write_csv(target, table.COLUMNS, table.rows(found))
+        write_between(paths.root() / PAGE, START, END, table.markdown(found))
+    say("peers", f"the table is in {shown(target)} and {PAGE}")
     return 1 if failed else 0
 
 

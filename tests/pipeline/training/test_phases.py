@@ -1,11 +1,13 @@
 """What of a pretrained base is trained in which phase."""
 
 import keras
+import numpy as np
 import pytest
 
 from pipeline.networks import build, registry
 from pipeline.networks.graph import base_layers
 from pipeline.parameters.stages import TrainParameters
+from pipeline.runtime import files, paths
 from pipeline.training.phases import phases
 from tests.pipeline.networks.support import IMAGENET, marked
 from tests.support import run_here, set_parameters, write_prepared
@@ -44,3 +46,21 @@ def test_what_is_frozen_does_in_training_what_it_does_in_prediction(name, worksp
         if each.name in rates:
             assert each.rate == (rates[each.name] if place > first else 0)
     assert list(following) == []
+
+
+def test_a_head_on_kept_maps_does_many_steps_in_a_call(workspace) -> None:
+    name, size = "mobilenet", 32
+    set_parameters(model=name, image_size=size)
+    assert run_here("params").status == 0
+    dataset = write_prepared(classes=2, size=size, channels=3, counts=(8, 4, 4))
+    model = build(name, (size, size, 3), 2, normalization=IMAGENET)
+    parameters = TrainParameters.read()
+    assert next(phases(model, parameters, dataset)).steps_at_once == 1
+
+    layer = registry.find(name).base.end
+    shape = model.get_layer(layer).output.shape[1:]
+    paths.FEATURES.mkdir(parents=True)
+    for part, count in (("train", 8), ("validation", 4)):
+        np.save(paths.FEATURES / f"{part}_maps.npy", np.zeros((count, *shape), "float32"))
+    files.write_json(paths.FEATURES / "features.json", {"maps": {"layer": layer}})
+    assert next(phases(model, parameters, dataset)).steps_at_once > 1
