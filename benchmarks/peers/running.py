@@ -4,6 +4,7 @@ Every value is kept in the tool's JSON file as soon as it is there, so that the 
 command goes on after a kill. What is asked otherwise is measured anew.
 """
 
+import contextlib
 import hashlib
 import json
 import shlex
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks import machine, measuring
 from benchmarks.peers import environment, images, weights
@@ -151,7 +154,9 @@ def kill_after(
         except subprocess.TimeoutExpired:
             return
         finally:
-            processes.end(processes.family(process.pid), grace=0)
+            for each in processes.family(process.pid):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
             process.wait()
     raise PipelineError(f"it had ended before it was killed, after {seconds:.0f} s")
 
