@@ -76,6 +76,8 @@ class Peers:
         else:
             record["version"] = self.commit[:7]
         record["lines"] = peer.lines()
+        if name == "killed" and "first" not in record:  # its script has changed since
+            self._one(peer, python, "first", record)
         self._one(peer, python, name, record)
         record["date"] = datetime.now(UTC).date().isoformat()
         record["machine"] = machine.in_words(machine.description())
