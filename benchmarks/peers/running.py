@@ -22,6 +22,7 @@ from benchmarks.peers import environment, images, weights
 from benchmarks.peers.definition import HERE, SIZES, Peer
 from pipeline.errors import PipelineError
 from pipeline.runtime import files
+from pipeline.runtime.git import git
 from pipeline.runtime.stage import say
 from tools.experiments import processes
 from tools.experiments.clone import make_clone
@@ -39,6 +40,8 @@ VARIABLES = {
     "YOLO_OFFLINE": "true",
 }
 Record = dict[str, Any]
+# Of this project's commit, what decides a measurement.
+RUN = ("stages", "pipeline", "dvc.yaml", "params.yaml")
 
 
 class Peers:
@@ -127,8 +130,12 @@ class Peers:
         return self.folder / f"{_slug(peer)}.json"
 
     def _key(self, peer: Peer) -> str:
-        """A digest of what is asked; the commit counts for this project alone."""
-        code = (HERE / peer.script).read_text("utf-8") if peer.script else self.commit
+        """A digest of what is asked, and of the code: the script, or what the commit's stages run."""
+        if peer.script:
+            code = (HERE / peer.script).read_text("utf-8")
+        else:
+            trees = [f"{self.commit}:{path}" for path in RUN]
+            code = git(self.repository.root, "rev-parse", *trees)
         text = json.dumps([peer.packages, peer.commands, code, self.epochs, SIZES])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
