@@ -130,7 +130,7 @@ class Peers:
         return self.folder / f"{_slug(peer)}.json"
 
     def _key(self, peer: Peer) -> str:
-        """A digest of what is asked, and of the code: the script, or what the commit's stages run."""
+        """A digest of what is asked, and of the code: the script, or the commit's stages."""
         if peer.script:
             code = (HERE / peer.script).read_text("utf-8")
         else:
