@@ -9,7 +9,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 EPOCHS = 5
 SIZES = {"mnist_5k": 28, "photos": 64}
-SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,12 @@ class Peer:
 
 
 def written(code: str) -> int:
-    """The lines of a program that hold code: no blank ones, comments or docstrings."""
-    lines = {
-        line
-        for token in tokenize.generate_tokens(io.StringIO(code).readline)
-        if token.type not in (*SILENT, tokenize.ENDMARKER)
-        for line in range(token.start[0], token.end[0] + 1)
-    }
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return len(lines)
+    """The logical lines of a program, a call over ten lines being one: no blank ones, comments
+    or docstrings."""
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    ends = sum(token.type == tokenize.NEWLINE for token in tokens)
+    said = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Expr))
+    return ends - sum(isinstance(node.value, ast.Constant) for node in said)
 
 
 MODEL = "data/model/model.keras"
