@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-# Below this exponent a stage does not grow: it is left out of the table.
-STILL = 0.03
+# A stage whose processor seconds have a smaller exponent does not grow: it is left out.
+STILL = 0.05
 QUANTITIES = (("seconds", "seconds", 1), ("cpu", "processor seconds", 1), ("mib", "MiB", 0))
 
 
@@ -50,48 +50,57 @@ def curves(points: Sequence[Mapping[str, Any]], quantity: str) -> dict[str, Curv
 
 
 def table(axis: str, points: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a row a stage that grows, its values, and the exponents."""
+    """Markdown: a row a stage that grows, its values, their exponents, those at the end."""
     found = {name: curves(points, name) for name, _, _ in QUANTITIES}
     places = " · ".join(f"{point['at']:,}" for point in points)
-    head = ["stage", f"seconds at {places} {axis}", "grows by", "at the end", "processor", "MiB"]
-    lines = [head, ["---"] * (len(head) + 1)]
-    head.append("grows by")
-    for stage, curve in found["seconds"].items():
-        cpu, mib = found["cpu"][stage], found["mib"][stage]
-        if max(curve.exponent, cpu.exponent, mib.exponent) < STILL:
-            continue
-        lines.append(
-            [
-                f"`{stage}`",
-                " · ".join(f"{value:,.1f}" for value in curve.values),
-                f"{curve.exponent:.2f}",
-                f"{curve.last:.2f}",
-                f"{cpu.exponent:.2f}",
-                " · ".join(f"{value:,.0f}" for value in mib.values),
-                f"{mib.exponent:.2f}",
-            ]
-        )
+    if not _growing(points):
+        return f"At {places} {axis} every stage takes as much of the processors."
+    lines = [["stage"], ["---"] * (1 + 2 * len(QUANTITIES))]
+    for number, (_, words, _) in enumerate(QUANTITIES):
+        lines[0] += [words if number else f"{words} at {places} {axis}", "k, at the end"]
+    for stage in _growing(points):
+        line = [f"`{stage}`"]
+        for name, _, digits in QUANTITIES:
+            curve = found[name][stage]
+            line.append(" · ".join(f"{value:,.{digits}f}" for value in curve.values))
+            line.append(f"{curve.exponent:.2f}, {curve.last:.2f}")
+        lines.append(line)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _growing(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The stages that take more of the processors at larger places."""
+    return [
+        stage
+        for stage, curve in curves(points, "cpu").items()
+        if max(curve.exponent, curve.last) >= STILL
+    ]
+
+
 def picture(axis: str, points: Sequence[Mapping[str, Any]]) -> bytes:
-    """PNG: both axes logarithmic, a line a stage that grows, a dotted one for 'as its input'."""
+    """PNG of the processor seconds: both axes logarithmic, a line a stage that grows, a dotted
+    one for 'as its input'."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     from pipeline.figures import style
 
+    found = curves(points, "cpu")
     with style.figure(8, 4.6) as figure:
         plot = figure.add_subplot()
         style.grid(plot, "both")
-        for stage, curve in curves(points, "seconds").items():
-            if curve.exponent >= STILL:
-                plot.plot(
-                    curve.at, curve.values, "o-", label=f"{stage}, {curve.last:.2f} at the end"
-                )
-        first = curves(points, "seconds")["prepare"]
+        for stage in _growing(points):
+            curve = found[stage]
+            plot.plot(curve.at, curve.values, "o-", label=f"{stage}, {curve.last:.2f} at the end")
+        first = found["prepare"]
         even = [first.values[0] * place / first.at[0] for place in first.at]
         plot.plot(first.at, even, ":", color=style.FAINT, label="twice as many, twice as long")
         plot.set_xscale("log")
         plot.set_yscale("log")
+        plot.set_xticks(first.at)
+        for each in (plot.xaxis, plot.yaxis):
+            each.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            each.set_minor_formatter(NullFormatter())
         plot.set_xlabel(axis)
-        plot.set_ylabel("seconds")
-        plot.legend(loc="best")
+        plot.set_ylabel("processor seconds")
+        plot.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         return style.png(figure)

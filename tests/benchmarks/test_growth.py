@@ -40,10 +40,17 @@ def test_the_exponent_is_the_power():
 
 def test_the_table_leaves_out_what_stands_still():
     lines = curves.table("images", SQUARE).splitlines()
-    assert lines[0].startswith("| stage | seconds at 10 · 100 · 1,000 images | ")
+    assert lines[0].startswith("| stage | seconds at 10 · 100 · 1,000 images | k, at the end | ")
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| `prepare`", "| `twins`"]
-    assert "| 2.0 · 200.0 · 20,000.0 | 2.00 | 2.00 | 1.00 | 100 · 200 · 400 | 0.30 |" in lines[3]
+    assert "| 2.0 · 200.0 · 20,000.0 | 2.00, 2.00 | 1.0 · 10.0 · 100.0 | 1.00, 1.00 |" in lines[3]
+    assert lines[3].endswith("| 100 · 200 · 400 | 0.30, 0.30 |")
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_nothing_that_grows_is_said():
+    still = [point(at, params=(0.4, 0.4, 90)) for at in (10, 100)]
+    expected = "At 10 · 100 classes every stage takes as much of the processors."
+    assert curves.table("classes", still) == expected
 
 
 def test_the_picture_is_one():
