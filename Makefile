@@ -47,6 +47,7 @@ verify: setup ## run the pipeline a second time, in a clean copy, and compare ev
 bench: setup ## measure the pipeline beside plain Keras (hours); resumes where it stopped
 	@python -m benchmarks.bench
 	@python -m benchmarks.exported
+	@python -m benchmarks.growth
 
 bench-quick: setup ## the pipeline's ratios alone, in three minutes
 	@python -m benchmarks.bench --quick

@@ -8,5 +8,9 @@ running      what is missing, in order
 summary      medians, spreads, and ratios round by round
 table        the same to read, and as JSON
 machine      what all this was measured on
+page         what was measured, into a page
+growth       seconds and memory of every stage as images, pixels, classes, parameters grow
+curves       their exponents, as a table and a picture; synthetic draws the images
+peers/       this project beside other tools
 plain/       what the pipeline is measured against
 """

@@ -24,13 +24,13 @@ from typing import Any
 import psutil
 
 from benchmarks import machine
+from benchmarks.page import write_between
+from benchmarks.table import BUSY
 from pipeline.errors import PipelineError
 from pipeline.runtime import files, paths
 from pipeline.runtime.stage import program_parser, run_program, say
 
 START, END = "<!-- measured by benchmarks.exported -->", "<!-- end of what was measured -->"
-# Above this share of the processors for other programs, a time says little.
-BUSY = 0.05
 KERAS = (("Keras, predict", "keras"), ("Keras, predict_on_batch", "keras-compiled"))
 FILES = (
     ("ONNX Runtime", "onnx", "model.onnx"),
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = table(rows, given.rounds, others)
     print(f"\n{text}")
     if given.into:
-        _write(given.into, text)
+        write_between(given.into, START, END, text)
         say("exported", f"written into {given.into}")
 
 
@@ -152,14 +152,6 @@ def _busy() -> float:
 def _own() -> float:
     """CPU seconds of this process and of those that it waited for."""
     return sum(os.times()[:4])
-
-
-def _write(path: Path, text: str) -> None:
-    before = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if START not in before or END not in before:
-        raise PipelineError(f"--into: {path}: expected the lines {START} and {END} in it")
-    head, tail = before.split(START)[0], before.split(END)[1]
-    files.write_text(path, f"{head}{START}\n\n{text}\n\n{END}{tail}")
 
 
 def _parser() -> argparse.ArgumentParser:

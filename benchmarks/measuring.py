@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +27,23 @@ RSS_UNIT = 2**10 if sys.platform == "linux" else 1
 
 @dataclass(frozen=True)
 class Measured:
-    """`epochs` are the seconds from the end of an epoch to the end of the next one."""
+    """`epochs` are the seconds from the end of an epoch to the end of the next one;
+    `cpu_seconds` those of the processors, of all processes that were waited for."""
 
     seconds: float
     epochs: list[float]
     peak_mib: float
     others: float
     accuracy: float | None
+    cpu_seconds: float
 
 
-def run(command: Sequence[str], folder: Path, log: Path) -> Measured:
+def run(
+    command: Sequence[str], folder: Path, log: Path, more: Mapping[str, str] | None = None
+) -> Measured:
     """Run `command` in `folder` to its end; what it prints is added to `log`.
+
+    `more` are variables of its environment beside this one's.
 
     The memory is the kernel's own peak of the largest process among all that
     were waited for, so nothing has to be sampled beside the work.
@@ -54,7 +60,7 @@ def run(command: Sequence[str], folder: Path, log: Path) -> Measured:
         process = subprocess.Popen(
             [*command],
             cwd=folder,
-            env=_environment(),
+            env=variables(more or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,7 +84,8 @@ def run(command: Sequence[str], folder: Path, log: Path) -> Measured:
     seconds = time.perf_counter() - start
     if process.returncode:
         raise PipelineError(why(lines))
-    others = (_busy_seconds() - busy) - (usage.ru_utime + usage.ru_stime)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    others = (_busy_seconds() - busy) - cpu_seconds
     found = [match[1] for line in lines if (match := ACCURACY.match(line))]
     return Measured(
         seconds,
@@ -86,16 +93,17 @@ def run(command: Sequence[str], folder: Path, log: Path) -> Measured:
         usage.ru_maxrss * RSS_UNIT / 2**20,
         min(1.0, max(0.0, others / seconds / (os.cpu_count() or 1))),
         float(found[-1]) if found else None,
+        cpu_seconds,
     )
 
 
-def _environment() -> dict[str, str]:
-    """This environment, without what binds to another repository, store or package."""
+def variables(more: Mapping[str, str]) -> dict[str, str]:
+    """This environment, without what binds to another repository, store or package, and `more`."""
     bound = ("DVC_", "MLFLOW_", "PYTHONPATH")
     kept = {key: value for key, value in environment().items() if not key.startswith(bound)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     # Lines as they are printed, through a pipe too: the epochs are timed by them.
-    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "true", "PYTHONUNBUFFERED": "1"}
+    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "true", "PYTHONUNBUFFERED": "1", **more}
 
 
 def _busy_seconds() -> float:

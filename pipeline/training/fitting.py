@@ -32,7 +32,8 @@ class Phase:
     whole model's layers), on `train` and, if there is one, `validation`.
     `early_stopping` is the patience in epochs; None never stops. With `ema`, a decay,
     the exponential mean of the weights is validated and kept. `mixed` says that
-    labels are shared between classes.
+    labels are shared between classes. `steps_at_once` is above 1 where a step is so short
+    that starting one costs as much.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Phase:
     best_weights: bool
     ema: float | None = None
     mixed: bool = False
+    steps_at_once: int = 1
 
 
 def fit(
@@ -110,6 +112,8 @@ def compile_phase(phase: Phase) -> None:
         optimizer=optimizer(phase.optimizer, rate, phase.weight_decay, phase.momentum, phase.ema),
         loss=loss(label_smoothing=phase.label_smoothing),
         metrics=[_accuracy if binary and phase.mixed else "accuracy"],
+        # PyTorch's trainer takes one step alone, and JAX's brings back what it gains.
+        steps_per_execution=phase.steps_at_once if keras.backend.backend() == "tensorflow" else 1,
     )
 
 

@@ -19,6 +19,9 @@ from pipeline.runtime.arrays import load_array
 from pipeline.training.batches import Batches, Kept, balanced_weights
 from pipeline.training.fitting import Phase
 
+# Of a head on kept maps: 0.79 of the processor's time for VGG16's, the same bytes.
+STEPS_AT_ONCE = 100
+
 
 def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
     """The whole network with its first weights: random, and the base's from data/weights."""
@@ -97,6 +100,7 @@ def phases(
             best_weights=parameters.best_weights,
             ema=parameters.ema,
             mixed=bool(parameters.mixup or parameters.cutmix),
+            steps_at_once=STEPS_AT_ONCE if layer and name == "head" else 1,
         )
 
     if not parameters.pretrained_weights:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import exported
+from benchmarks.page import write_between
 from pipeline.errors import PipelineError
 
 
@@ -30,12 +31,12 @@ def test_its_place_in_a_page(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{exported.START}\nold\n{exported.END}\nafter\n")
     for text in ("one", "two"):
-        exported._write(page, text)
+        write_between(page, exported.START, exported.END, text)
         expected = f"before\n{exported.START}\n\n{text}\n\n{exported.END}\nafter\n"
         assert page.read_text() == expected
     page.write_text("nothing")
     with pytest.raises(PipelineError, match=r"page.md: expected the lines"):
-        exported._write(page, "one")
+        write_between(page, exported.START, exported.END, "one")
 
 
 def test_nothing_to_measure(workspace):

@@ -116,6 +116,15 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, undisturbed, epoch):
         np.testing.assert_array_equal(ours, theirs)
 
 
+# Four batches an epoch, the last of them shorter.
+@pytest.mark.parametrize("steps", [3, 100])
+def test_several_steps_in_a_call_are_the_same_steps(tmp_path, undisturbed, steps):
+    weights, history, _ = train(tmp_path, steps_at_once=steps)
+    assert history == undisturbed[1]
+    for ours, theirs in zip(weights, undisturbed[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_the_weights_depend_on_the_seed(tmp_path, undisturbed):
     other, _, _ = train(tmp_path, seed=2)
     assert any((a != b).any() for a, b in zip(other, undisturbed[0], strict=True))

@@ -1,11 +1,13 @@
 """What of a pretrained base is trained in which phase."""
 
 import keras
+import numpy as np
 import pytest
 
 from pipeline.networks import build, registry
 from pipeline.networks.graph import base_layers
 from pipeline.parameters.stages import TrainParameters
+from pipeline.runtime import files, paths
 from pipeline.training.phases import phases
 from tests.pipeline.networks.support import IMAGENET, marked
 from tests.support import run_here, set_parameters, write_prepared
@@ -44,3 +46,12 @@ def test_what_is_frozen_does_in_training_what_it_does_in_prediction(name, worksp
         if each.name in rates:
             assert each.rate == (rates[each.name] if place > first else 0)
     assert list(following) == []
+
+    # The head's step is short where it reads kept maps, and there alone many are one call.
+    layer = registry.find(name).base.end
+    shape = model.get_layer(layer).output.shape[1:]
+    for part, count in (("train", 8), ("validation", 4)):
+        np.save(paths.FEATURES / f"{part}_maps.npy", np.zeros((count, *shape), "float32"))
+    files.write_json(paths.FEATURES / "features.json", {"maps": {"layer": layer}, "below": None})
+    following = phases(model, parameters, dataset)
+    assert [each.steps_at_once > 1 for each in following] == [True, False]
