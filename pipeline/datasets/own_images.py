@@ -1,18 +1,23 @@
 """A folder or archive of a person's own into data/raw: the encoded images as they are."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pipeline.datasets import shards
 from pipeline.datasets.folder import Folder
-from pipeline.datasets.layout import Layout, arrange
+from pipeline.datasets.layout import Image, Layout, arrange
 from pipeline.datasets.names import counted, listed
+from pipeline.datasets.pool import Workers, workers
 from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from pipeline.datasets.tree import Tree
 from pipeline.datasets.work import Report
 from pipeline.runtime import estimate, files
+
+# Below this starting a second process takes longer than the work.
+PARALLEL_IMAGES = 5_000
 
 
 def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
@@ -46,36 +51,60 @@ def _open(path: Path, scratch: Path) -> Tree:
     return open_archive(path, scratch)
 
 
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to be written into `out`, from where a killed writer of it stood; `record` is its
+    table (see `ShardWriter`)."""
+
+    tree: Tree
+    images: list[Image]
+    out: Path
+    number: int
+    record: Path
+
+    def run(self) -> int:
+        """How many images were written."""
+        from pipeline.datasets.archive import damage_in_one_line
+
+        with shards.ShardWriter(self.out, self.number, self.record) as writer:
+            left = self.images[writer.done :]
+            opened = self.tree.read([image.entry for image in left])
+            for image in left:
+                with damage_in_one_line(f"{self.tree.title}: {image.name}"), next(opened) as file:
+                    writer.add(image.name, image.label, image.part, file)
+        return len(left)
+
+
 def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) -> None:
     """Write the shards and index.csv, from where a killed run of the same files stood.
 
     `records` is a folder for the record of each shard.
     """
-    from pipeline.datasets.archive import damage_in_one_line
-
     done = sum(1 for record in records.glob("*.csv") for _ in shards.read_index(record))
     if done:
         report(f"resuming after {counted(done, 'image')}, from a run that was stopped")
     estimate.check_disk(out, sum(image.entry.size for image in layout.images))
-    written = []
-    with tqdm(
-        desc="download",
-        total=len(layout.images),
-        initial=done,
-        unit=" images",
-        mininterval=0.5,
-    ) as bar:
-        for number, start in enumerate(range(0, len(layout.images), shards.SHARD_IMAGES)):
-            images = layout.images[start : start + shards.SHARD_IMAGES]
-            written.append(records / f"{number:05}.csv")
-            with shards.ShardWriter(out, number, written[-1]) as writer:
-                for image in images[writer.done :]:
-                    with (
-                        damage_in_one_line(f"{tree.title}: {image.name}"),
-                        tree.open(image.entry) as file,
-                    ):
-                        writer.add(image.name, image.label, image.part, file)
-                    bar.update()
+    out, records, images = out.absolute(), records.absolute(), layout.images
+    starts = range(0, len(images), shards.SHARD_IMAGES)
+    written = [records / f"{number:05}.csv" for number in range(len(starts))]
+    unlisted = tree.unlisted()
+    tasks = (
+        ShardTask(unlisted, images[at : at + shards.SHARD_IMAGES], out, number, written[number])
+        for number, at in enumerate(starts)
+    )
+    pool = workers(len(images) > PARALLEL_IMAGES) if tree.portable else Workers(1)
+    with (
+        pool,
+        tqdm(
+            desc="download",
+            total=len(images),
+            initial=done,
+            unit=" images",
+            mininterval=0.5,
+        ) as bar,
+    ):
+        for count in pool.run(tasks):
+            bar.update(count)
     shards.write_index(out / "index.csv", written)
 
 
