@@ -1,4 +1,4 @@
-"""A folder or archive of a person's own into data/raw: the encoded images as they are."""
+"""A folder, archive or bucket of a person's own into data/raw: the encoded images as they are."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from pipeline.runtime import estimate, files
 PARALLEL_IMAGES = 5_000
 
 
-def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
+def write_own(name: str, place: Path | str, folder: Path, report: Report) -> None:
     """Write the shards of images, index.csv and dataset.json into `folder`/out.
 
     Args:
-        name: of the data set; `path` is the folder or archive.
+        name: of the data set; `place` is the folder or archive, or the URL of a bucket.
         folder: of the running stage; what is written stays in it after a kill.
 
     Raises:
         PipelineError: an archive that is refused, or no class folders with images.
     """
-    tree = _open(path, folder)
+    tree = _open(place, folder)
     layout = arrange(tree)
-    _say_layout(path.name, tree, layout, report)
+    _say_layout(tree.title, tree, layout, report)
     out, listing = folder / "out", folder / "listing"
     if not listing.exists() or listing.read_text() != tree.fingerprint:
         for stale in (out, folder / "records"):
@@ -40,15 +40,22 @@ def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
         files.write_text(listing, tree.fingerprint)
     if not (out / "dataset.json").exists():
         _copy(tree, layout, out, folder / "records", report)
-        _describe(name, path, tree, layout, out).write(out)
+        kind = (
+            "objects" if isinstance(place, str) else "a folder" if place.is_dir() else "an archive"
+        )
+        _describe(name, f"{kind} of one's own, {tree.title}", tree, layout, out).write(out)
 
 
-def _open(path: Path, scratch: Path) -> Tree:
-    if path.is_dir():
-        return Folder(path)
+def _open(place: Path | str, scratch: Path) -> Tree:
+    if isinstance(place, str):
+        from pipeline.datasets.bucket import Bucket
+
+        return Bucket(place)
+    if place.is_dir():
+        return Folder(place)
     from pipeline.datasets.tarball import open_archive
 
-    return open_archive(path, scratch)
+    return open_archive(place, scratch)
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) 
     shards.write_index(out / "index.csv", written)
 
 
-def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> RawDataset:
+def _describe(name: str, source: str, tree: Tree, layout: Layout, out: Path) -> RawDataset:
     # The index holds the SHA-256 of every image, and so stands for them all.
     digest = hashlib.sha256("\n".join(layout.classes).encode())
     with (out / "index.csv").open("rb") as index:
@@ -118,7 +125,7 @@ def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> R
         name=name,
         title=name,
         classes=layout.classes,
-        source=f"{'a folder' if path.is_dir() else 'an archive'} of one's own, {path.name}",
+        source=source,
         licence="not stated",
         mirrored=True,
         digest=f"sha256:{digest.hexdigest()}",

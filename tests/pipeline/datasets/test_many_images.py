@@ -65,9 +65,11 @@ def test_one_process_two_and_a_cluster(tmp_path: Path) -> None:
 
     def outs(run: Callable[[str], None]) -> dict[str, str]:
         found = {}
+        begun = time.monotonic()
         for stage in many_images.ready(workspace, photographs, list(many_images.STAGES)):
             run(stage)
             found[stage] = many_images.digest(workspace / many_images.OUTS[stage])
+            print(stage, found[stage][:12], f"{time.monotonic() - begun:.1f} s", flush=True)
         return found
 
     def here(processes: str) -> Callable[[str], None]:
@@ -90,7 +92,7 @@ def killed_and_resumed(stage: str, workspace: Path) -> None:
     )
     parent = psutil.Process(process.pid)
     kill_one(lambda: parent.children(), lambda: process.poll() is None)
-    _, error = process.communicate(timeout=300)
+    _, error = process.communicate(timeout=900)
     assert process.returncode == 1, error
     assert "a process of the pool was killed" in error.splitlines()[-1]
     many_images.run(stage, workspace, IMAGE_PIPELINE_POOL="2")
@@ -107,7 +109,7 @@ def on(box: loopback.Loopback, stage: str, workspace: Path, kill: bool) -> None:
     )
     if kill:
         kill_one(box.workers, lambda: process.poll() is None)
-    printed, _ = process.communicate(timeout=300)
+    printed, _ = process.communicate(timeout=900)
     assert process.returncode == 0, printed
 
 
