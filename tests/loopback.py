@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 PORT = 6399
-INSIDE = "ip link set lo up && exec sleep 3600"
+INSIDE = "ip link set lo up && exec sleep 7200"
 
 
 class Loopback:
