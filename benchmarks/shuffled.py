@@ -83,7 +83,7 @@ def accuracy(folder: Path, asked: dict[str, Any], seeds: list[int]) -> None:
     values = resolve(parameters)
     for own in cut(values, stage_code(values)):
         files.write_json(folder / own.path(), own.model_dump())
-    for stage in ("download", "prepare", "features", "twins"):
+    for stage in ("download", "prepare", "features"):
         many_images.run(stage, folder)
     for seed in seeds:
         for name, sizes in ORDERS.items():

@@ -16,9 +16,6 @@ from pipeline.datasets.tree import Tree
 from pipeline.datasets.work import Report
 from pipeline.runtime import estimate, files
 
-# Below this starting a second process takes longer than the work.
-PARALLEL_IMAGES = 5_000
-
 
 def write_own(name: str, place: Path | str, folder: Path, report: Report) -> None:
     """Write the shards of images, index.csv and dataset.json into `folder`/out.
@@ -99,7 +96,8 @@ def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) 
         ShardTask(unlisted, images[at : at + shards.SHARD_IMAGES], out, number, written[number])
         for number, at in enumerate(starts)
     )
-    pool = workers(len(images) > PARALLEL_IMAGES) if tree.portable else Workers(1)
+    # One process, unless a pool is asked for: it is the disk that a copy waits for.
+    pool = workers(parallel=False) if tree.portable else Workers(1)
     with (
         pool,
         tqdm(
