@@ -60,6 +60,17 @@ class Loopback:
             started = self.run([*ray, *arguments])
             assert started.returncode == 0, started.stdout + started.stderr
 
+    def start_blind_node(self, hidden: Path) -> None:
+        """A third node, that sees an empty folder in the place of `hidden`."""
+        ray = Path(sys.executable).with_name("ray")
+        script = (
+            f"mount -t tmpfs none {hidden} && exec {ray} start --address=127.0.0.1:{PORT} "
+            "--node-ip-address=127.0.0.3 --num-cpus=1 --disable-usage-stats "
+            "--object-store-memory=100000000"
+        )
+        started = self.run(["unshare", "-m", "bash", "-c", script])
+        assert started.returncode == 0, started.stdout + started.stderr
+
     def workers(self) -> list[psutil.Process]:
         """The processes that Ray's tasks run in."""
         found = psutil.Process(self._first).parent().children(recursive=True)

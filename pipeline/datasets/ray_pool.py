@@ -97,7 +97,7 @@ class RayWorkers:
         try:
             return self._ray.get(reference)
         except exceptions.RayTaskError as error:
-            raise error.cause from None
+            raise (error.cause or error) from None
         except exceptions.RayError as error:
             raise ProcessKilledError(
                 f"the Ray cluster lost a task {RETRIES + 1} times ({type(error).__name__}; too "

@@ -180,7 +180,7 @@ def test_the_next_repro_notices_a_change_in_the_bucket(
         subprocess.run(command, check=True)
 
     def repro() -> str:
-        command = [sys.executable, "-m", "dvc", "repro", "--no-commit"]
+        command = [sys.executable, "-m", "dvc", "repro"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr

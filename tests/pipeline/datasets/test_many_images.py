@@ -86,6 +86,17 @@ def test_one_process_two_and_a_cluster(tmp_path: Path) -> None:
     with loopback.cluster(tmp_path) as box:
         assert outs(lambda stage: on(box, stage, workspace, kill=False)) == one
         assert outs(lambda stage: on(box, stage, workspace, kill=True)) == one
+        box.start_blind_node(workspace)
+        refused = box.run(
+            command("download"),
+            cwd=workspace,
+            environment={**environment(workspace), pool.VARIABLE: "ray"},
+        )
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        "download: IMAGE_PIPELINE_POOL: the Ray node 127.0.0.3 does not see "
+        f"{workspace}; that folder has to be shared by all nodes (NFS, say)"
+    )
 
 
 def killed_and_resumed(stage: str, workspace: Path) -> None:
