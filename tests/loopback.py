@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,13 @@ INSIDE = "ip link set lo up && exec sleep 7200"
 class Loopback:
     """A namespace with a Ray head of one processor, and a second node on 127.0.0.2."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
+        # The names of sockets may have 107 letters, and pytest's folders are long.
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._environment = {
             **os.environ,
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_raylet_start_wait_time_s": "300",  # on a busy machine
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_ADDRESS": f"127.0.0.1:{PORT}",
@@ -43,7 +46,8 @@ class Loopback:
 
     def run(self, command: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:
         """A command inside, to its end; `environment` and `cwd` as for subprocess."""
-        return subprocess.run(self._inside(command), **self._options(options), timeout=300)
+        known = {"capture_output": True, **self._options(options)}
+        return subprocess.run(self._inside(command), timeout=600, **known)
 
     def start(self, command: Sequence[str], **options: object) -> subprocess.Popen[str]:
         """A command inside, that goes on."""
@@ -54,7 +58,7 @@ class Loopback:
         ray = [str(Path(sys.executable).with_name("ray")), "start", "--num-cpus=1"]
         ray += ["--disable-usage-stats", "--object-store-memory=100000000"]
         head = ["--head", f"--port={PORT}", "--node-ip-address=127.0.0.1"]
-        head += ["--include-dashboard=false", f"--temp-dir={self._folder / 'ray'}"]
+        head += ["--include-dashboard=false", f"--temp-dir={self._folder}"]
         second = [f"--address=127.0.0.1:{PORT}", "--node-ip-address=127.0.0.2"]
         for arguments in (head, second):
             started = self.run([*ray, *arguments])
@@ -79,13 +83,14 @@ class Loopback:
     def end(self) -> None:
         os.kill(self._first, signal.SIGKILL)
         self._unshare.wait(60)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _inside(self, command: Sequence[str]) -> list[str]:
         return ["nsenter", "-t", str(self._first), "-n", "-p", "-m", "--wd=.", *command]
 
     def _options(self, given: dict[str, object]) -> dict[str, object]:
         environment = {**self._environment, **given.pop("environment", {})}
-        return {"env": environment, "text": True, "capture_output": "stdout" not in given, **given}
+        return {"env": environment, "text": True, **given}
 
     def _find_first(self) -> int:
         until = time.monotonic() + 30
@@ -100,12 +105,12 @@ class Loopback:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Loopback]:
+def cluster() -> Iterator[Loopback]:
     """A cluster of two nodes for the block; skips the test where that is not possible."""
     pytest.importorskip("ray", reason="needs Ray: `make setup EXTRA=scale`")
     if not shutil.which("unshare") or subprocess.run(["unshare", "-n", "true"]).returncode:
         pytest.skip("needs a network namespace: root, and util-linux's unshare")
-    box = Loopback(folder)
+    box = Loopback()
     try:
         box.start_nodes()
         yield box

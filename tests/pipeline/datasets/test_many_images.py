@@ -83,7 +83,7 @@ def test_one_process_two_and_a_cluster(tmp_path: Path) -> None:
     one = outs(here("1"))
     assert outs(here("2")) == one
     assert outs(lambda stage: killed_and_resumed(stage, workspace)) == one
-    with loopback.cluster(tmp_path) as box:
+    with loopback.cluster() as box:
         assert outs(lambda stage: on(box, stage, workspace, kill=False)) == one
         assert outs(lambda stage: on(box, stage, workspace, kill=True)) == one
         box.start_blind_node(workspace)
