@@ -43,7 +43,7 @@ def main() -> None:
     with building("features", "running the base", paths.FEATURES, ingredients) as folder:
         base = base_of(parameters, dataset)
         kept, record = plan(parameters, dataset, base)
-        compute(base, dataset, kept, folder / "out")
+        compute(parameters, dataset, kept, folder / "out")
         record["weights"] = weights["sha256"]
         files.write_json(folder / "out" / "features.json", record)
 

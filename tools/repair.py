@@ -3,19 +3,22 @@
 DVC writes both in place, so a kill -9 in the wrong millisecond leaves a file
 that it cannot read, and every later `dvc repro` ends with an error until
 somebody removes it. `make repro` runs this first. Nothing is lost: the lock
-says who works here, and DVC's run cache brings back what dvc.lock knew.
+says who works here, and DVC's run cache brings back what dvc.lock knew. A data set in a
+bucket without the package that reads it ends here: DVC's own line does not say what to type.
 """
 
 import json
+import re
 from pathlib import Path
 
 from pipeline.runtime.git import tried
-from pipeline.runtime.stage import say
+from pipeline.runtime.stage import run_program, say
 
 LOCK = Path(".dvc/tmp/rwlock")
 # DVC holds this one while it writes the other.
 GUARD = Path(".dvc/tmp/rwlock.lock")
 LOCK_FILE = Path("dvc.lock")
+PARAMS_FILE = Path("params.yaml")
 
 
 def main() -> None:
@@ -29,6 +32,11 @@ def main() -> None:
             f"removed {LOCK_FILE}, which a dvc that was killed left broken; what it knew comes "
             "from DVC's cache",
         )
+    text = PARAMS_FILE.read_text(encoding="utf-8") if PARAMS_FILE.exists() else ""
+    if bucket := re.search(r"^dataset: *['\"]?(s3://[^\s'\"]*)", text, re.MULTILINE):
+        from pipeline.datasets import registry
+
+        registry.find(bucket[1])
 
 
 def _is_json(path: Path) -> bool:
@@ -70,4 +78,4 @@ def _is_lock_file(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    run_program("repro", main)

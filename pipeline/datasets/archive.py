@@ -155,7 +155,9 @@ class Archive(Tree):
 
 
 class Zip(Archive):
-    """A .zip."""
+    """A .zip. One process reads it, for each would have to read its long table first."""
+
+    portable = False
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

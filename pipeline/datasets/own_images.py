@@ -1,33 +1,35 @@
-"""A folder or archive of a person's own into data/raw: the encoded images as they are."""
+"""A folder, archive or bucket of a person's own into data/raw: the encoded images as they are."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pipeline.datasets import shards
 from pipeline.datasets.folder import Folder
-from pipeline.datasets.layout import Layout, arrange
+from pipeline.datasets.layout import Image, Layout, arrange
 from pipeline.datasets.names import counted, listed
+from pipeline.datasets.pool import Workers, workers
 from pipeline.datasets.raw import MOST_NAMES, Ignored, RawDataset
 from pipeline.datasets.tree import Tree
 from pipeline.datasets.work import Report
 from pipeline.runtime import estimate, files
 
 
-def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
+def write_own(name: str, place: Path | str, folder: Path, report: Report) -> None:
     """Write the shards of images, index.csv and dataset.json into `folder`/out.
 
     Args:
-        name: of the data set; `path` is the folder or archive.
+        name: of the data set; `place` is the folder or archive, or the URL of a bucket.
         folder: of the running stage; what is written stays in it after a kill.
 
     Raises:
         PipelineError: an archive that is refused, or no class folders with images.
     """
-    tree = _open(path, folder)
+    tree = _open(place, folder)
     layout = arrange(tree)
-    _say_layout(path.name, tree, layout, report)
+    _say_layout(tree.title, tree, layout, report)
     out, listing = folder / "out", folder / "listing"
     if not listing.exists() or listing.read_text() != tree.fingerprint:
         for stale in (out, folder / "records"):
@@ -35,15 +37,46 @@ def write_own(name: str, path: Path, folder: Path, report: Report) -> None:
         files.write_text(listing, tree.fingerprint)
     if not (out / "dataset.json").exists():
         _copy(tree, layout, out, folder / "records", report)
-        _describe(name, path, tree, layout, out).write(out)
+        kind = (
+            "objects" if isinstance(place, str) else "a folder" if place.is_dir() else "an archive"
+        )
+        _describe(name, f"{kind} of one's own, {tree.title}", tree, layout, out).write(out)
 
 
-def _open(path: Path, scratch: Path) -> Tree:
-    if path.is_dir():
-        return Folder(path)
+def _open(place: Path | str, scratch: Path) -> Tree:
+    if isinstance(place, str):
+        from pipeline.datasets.bucket import Bucket
+
+        return Bucket(place)
+    if place.is_dir():
+        return Folder(place)
     from pipeline.datasets.tarball import open_archive
 
-    return open_archive(path, scratch)
+    return open_archive(place, scratch)
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to be written into `out`, from where a killed writer of it stood; `record` is its
+    table (see `ShardWriter`)."""
+
+    tree: Tree
+    images: list[Image]
+    out: Path
+    number: int
+    record: Path
+
+    def run(self) -> int:
+        """How many images were written."""
+        from pipeline.datasets.archive import damage_in_one_line
+
+        with shards.ShardWriter(self.out, self.number, self.record) as writer:
+            left = self.images[writer.done :]
+            opened = self.tree.read([image.entry for image in left])
+            for image in left:
+                with damage_in_one_line(f"{self.tree.title}: {image.name}"), next(opened) as file:
+                    writer.add(image.name, image.label, image.part, file)
+        return len(left)
 
 
 def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) -> None:
@@ -51,35 +84,36 @@ def _copy(tree: Tree, layout: Layout, out: Path, records: Path, report: Report) 
 
     `records` is a folder for the record of each shard.
     """
-    from pipeline.datasets.archive import damage_in_one_line
-
     done = sum(1 for record in records.glob("*.csv") for _ in shards.read_index(record))
     if done:
         report(f"resuming after {counted(done, 'image')}, from a run that was stopped")
     estimate.check_disk(out, sum(image.entry.size for image in layout.images))
-    written = []
-    with tqdm(
-        desc="download",
-        total=len(layout.images),
-        initial=done,
-        unit=" images",
-        mininterval=0.5,
-    ) as bar:
-        for number, start in enumerate(range(0, len(layout.images), shards.SHARD_IMAGES)):
-            images = layout.images[start : start + shards.SHARD_IMAGES]
-            written.append(records / f"{number:05}.csv")
-            with shards.ShardWriter(out, number, written[-1]) as writer:
-                for image in images[writer.done :]:
-                    with (
-                        damage_in_one_line(f"{tree.title}: {image.name}"),
-                        tree.open(image.entry) as file,
-                    ):
-                        writer.add(image.name, image.label, image.part, file)
-                    bar.update()
+    out, records, images = out.absolute(), records.absolute(), layout.images
+    starts = range(0, len(images), shards.SHARD_IMAGES)
+    written = [records / f"{number:05}.csv" for number in range(len(starts))]
+    unlisted = tree.unlisted()
+    tasks = (
+        ShardTask(unlisted, images[at : at + shards.SHARD_IMAGES], out, number, written[number])
+        for number, at in enumerate(starts)
+    )
+    # One process, unless a pool is asked for: it is the disk that a copy waits for.
+    pool = workers(parallel=False) if tree.portable else Workers(1)
+    with (
+        pool,
+        tqdm(
+            desc="download",
+            total=len(images),
+            initial=done,
+            unit=" images",
+            mininterval=0.5,
+        ) as bar,
+    ):
+        for count in pool.run(tasks):
+            bar.update(count)
     shards.write_index(out / "index.csv", written)
 
 
-def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> RawDataset:
+def _describe(name: str, source: str, tree: Tree, layout: Layout, out: Path) -> RawDataset:
     # The index holds the SHA-256 of every image, and so stands for them all.
     digest = hashlib.sha256("\n".join(layout.classes).encode())
     with (out / "index.csv").open("rb") as index:
@@ -89,7 +123,7 @@ def _describe(name: str, path: Path, tree: Tree, layout: Layout, out: Path) -> R
         name=name,
         title=name,
         classes=layout.classes,
-        source=f"{'a folder' if path.is_dir() else 'an archive'} of one's own, {path.name}",
+        source=source,
         licence="not stated",
         mirrored=True,
         digest=f"sha256:{digest.hexdigest()}",

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +23,10 @@ _CHUNK_ROWS = 256
 _PARALLEL_BYTES = 8 << 20
 
 
-class Task(Protocol):
-    """Some rows to be read, small enough to be sent to another process."""
-
-    def run(self) -> tuple[Pixels, Sizes]:
-        """Their pixels, uint8 (n, H, W, C), and sizes."""
-
-
 @dataclass(frozen=True)
 class ArrayTask:
+    """Some rows to be read: their pixels, uint8 (n, H, W, C), and sizes."""
+
     path: Path
     rows: Indices
     shape: tuple[int, int, int]
@@ -73,6 +67,8 @@ class ArrayPixels:
 
 @dataclass(frozen=True)
 class FileTask:
+    """The same of encoded images."""
+
     folder: Path
     rows: list[int]
     offsets: list[int]

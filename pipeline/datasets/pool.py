@@ -1,4 +1,4 @@
-"""Tasks done by several processes, their results in the order of the tasks."""
+"""Tasks done by several processes or a Ray cluster, their results in the order of the tasks."""
 
 import multiprocessing
 import os
@@ -10,26 +10,61 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from pipeline.datasets.pixels import Pixels, Sizes, Task
-from pipeline.errors import ProcessKilledError
+from pipeline.errors import PipelineError, ProcessKilledError
+
+if TYPE_CHECKING:
+    from pipeline.datasets.ray_pool import RayWorkers
+
+# A number of processes, or ray. Where work is done is no parameter: the bytes are the same.
+VARIABLE = "IMAGE_PIPELINE_POOL"
 
 # A process takes 60 MB, and decoding is soon bound by the disk.
 MOST_PROCESSES = 8
 
-Result = tuple[Pixels, Sizes]
+Result = TypeVar("Result", covariant=True)
+T = TypeVar("T")
+
+
+class Task(Protocol[Result]):
+    """A unit of work, small enough to be sent to another process, as its result is."""
+
+    def run(self) -> Result:
+        """Do it. Done twice, after a process died, it comes to the same."""
+
+
+def workers(parallel: bool, threads: int = 1) -> "Workers | RayWorkers":
+    """Who runs a stage's tasks: what `IMAGE_PIPELINE_POOL` names.
+
+    Args:
+        parallel: whether without the variable as many processes are worth their start as
+            this one has processors, at most `MOST_PROCESSES`; else this process does all.
+        threads: that a task uses.
+
+    Raises:
+        PipelineError: the variable holds neither a number nor ray.
+    """
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted == "ray":
+        from pipeline.datasets.ray_pool import RayWorkers
+
+        return RayWorkers(threads)
+    if wanted.isdecimal() and 0 < int(wanted) <= 1024:
+        return Workers(int(wanted))
+    if wanted:
+        raise PipelineError(f"{VARIABLE}: {wanted}: expected a number of processes, or ray")
+    return Workers(min(processors(), MOST_PROCESSES) if parallel else 1)
 
 
 class Workers:
     """Processes that run tasks, from the first task to the end of the `with` block.
 
-    With `parallel` as many as this process has processors, at most
-    `MOST_PROCESSES`; else this process runs the tasks. The results are the same.
+    One is this process itself. The results are the same.
     """
 
-    def __init__(self, parallel: bool) -> None:
-        self._processes = min(processors(), MOST_PROCESSES) if parallel else 1
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +78,7 @@ class Workers:
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def run(self, tasks: Iterable[Task[T]]) -> Iterator[T]:
         """The tasks' results, in the order of the tasks.
 
         No more than two tasks a process are under way, so that memory does not
@@ -53,9 +88,9 @@ class Workers:
             ProcessKilledError: a process was killed, for want of memory say.
         """
         if not self._pool:
-            yield from map(_run, tasks)
+            yield from map(run, tasks)
             return
-        under_way: deque[Future[Result]] = deque()
+        under_way: deque[Future[T]] = deque()
         try:
             for task in tasks:
                 under_way.append(self._submit(task))
@@ -69,15 +104,15 @@ class Workers:
             for process in multiprocessing.active_children():
                 process.kill()
             raise ProcessKilledError(
-                "a process that decodes images was killed (too little memory?); "
+                "a process of the pool was killed (too little memory?); "
                 "`dvc repro` resumes from here"
             ) from None
 
-    def _submit(self, task: Task) -> Future[Result]:
+    def _submit(self, task: Task[T]) -> Future[T]:
         assert self._pool is not None
         try:
             with _uninterrupted():
-                return self._pool.submit(_run, task)
+                return self._pool.submit(run, task)
         except OSError as error:  # its pipes are closed: one died while this one was started
             raise BrokenProcessPool from error
 
@@ -109,7 +144,8 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _run(task: Task) -> Result:
+def run(task: Task[T]) -> T:
+    """What is called in the other process."""
     return task.run()
 
 

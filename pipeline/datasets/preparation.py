@@ -12,7 +12,7 @@ from pipeline.datasets.index import Index
 from pipeline.datasets.labels import one_hot
 from pipeline.datasets.names import counted, listed, shown
 from pipeline.datasets.pixels import FilePixels, Indices, Sizes
-from pipeline.datasets.pool import Workers
+from pipeline.datasets.pool import workers
 from pipeline.datasets.raw import RawDataset
 from pipeline.datasets.resizing import Resize
 from pipeline.datasets.split import Wish, split
@@ -125,7 +125,7 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
     forecast = estimate.Forecast(total, total * int(np.prod(pixels.shape)), report)
     sizes: dict[str, Sizes] = {}
     with (
-        Workers(pixels.is_long(np.concatenate(list(parts.values())))) as workers,
+        workers(pixels.is_long(np.concatenate(list(parts.values())))) as pool,
         tqdm(desc="prepare", total=total, unit=" images", mininterval=0.5) as bar,
     ):
         for part in paths.PARTS:
@@ -144,7 +144,7 @@ def _write_images(index: Index, parts: Parts, folder: Path, report: Report) -> d
                     )
                 bar.update(done)
                 forecast.skip(done)
-                for images, image_sizes in workers.run(pixels.tasks(rows[done:])):
+                for images, image_sizes in pool.run(pixels.tasks(rows[done:])):
                     to.append(images)
                     sizes_to.append(image_sizes)
                     bar.update(len(images))

@@ -6,6 +6,7 @@ that folder as its working directory), so that a name and an absolute path
 are written the same way in params.yaml.
 """
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from ruamel.yaml import YAML
 from pipeline.errors import PipelineError, did_you_mean
 
 NAMED = Path(__file__).parent / "named"
+
+# Of an object store's URL.
+SCHEME = "s3://"
+MISSING = "s3fs is not installed; type `make setup EXTRA=team`"
 
 # Endings that stand behind the name of a data set, not in it.
 ARCHIVE_ENDINGS = (
@@ -72,11 +77,13 @@ class Descriptor(BaseModel):
 
 @dataclass(frozen=True)
 class DataSource:
-    """`dataset` of params.yaml, understood: a named set or a path of one's own."""
+    """`dataset` of params.yaml, understood: a named set, a path of one's own, or the URL of a
+    bucket."""
 
     name: str
     descriptor: Descriptor | None
     path: Path | None
+    url: str | None = None
 
 
 def folder() -> Path:
@@ -95,13 +102,16 @@ def descriptor(name: str) -> Descriptor:
 
 
 def find(dataset: str) -> DataSource:
-    """Tell a named data set from a path.
+    """Tell a named data set from a path and from a bucket.
 
     Raises:
-        PipelineError: neither a known name nor an absolute path that is there.
+        PipelineError: neither a known name nor an absolute path that is there, nor a URL that
+            can be read.
     """
     if dataset in names():
         return DataSource(dataset, descriptor(dataset), None)
+    if dataset.startswith(SCHEME):
+        return _bucket(dataset)
     path = Path(dataset)
     if path.is_absolute():
         if not path.exists():
@@ -112,6 +122,18 @@ def find(dataset: str) -> DataSource:
             f"dataset: {dataset}: a path has to be absolute: {path.expanduser().absolute()}"
         )
     raise PipelineError(f"dataset: {dataset}: unknown data set{did_you_mean(dataset, names())}")
+
+
+def _bucket(url: str) -> DataSource:
+    steps = [step for step in url.removeprefix(SCHEME).split("/") if step]
+    if not steps or "@" in steps[0]:
+        raise PipelineError(
+            f"dataset: expected {SCHEME}bucket/prefix, without credentials: the environment or "
+            "~/.aws holds those"
+        )
+    if importlib.util.find_spec("s3fs") is None:
+        raise PipelineError(f"dataset: {url}: {MISSING}")
+    return DataSource(steps[-1], None, None, SCHEME + "/".join(steps))
 
 
 def _own_name(path: Path) -> str:

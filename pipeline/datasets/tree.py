@@ -1,8 +1,10 @@
 """What a person's folder and a person's archive have in common: files under names."""
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from pipeline.datasets.names import is_image, shown
 from pipeline.errors import PipelineError
@@ -44,8 +46,11 @@ class Tree(ABC):
 
     `title` is the last name of the path, for messages; `folders` are the names
     of all folders, empty ones too; `fingerprint` changes when the files do, as
-    far as one can tell without reading them.
+    far as one can tell without reading them. One that is `portable` can be sent
+    to another process.
     """
+
+    portable = True
 
     title: str
     files: list[Entry]
@@ -56,3 +61,13 @@ class Tree(ABC):
     @abstractmethod
     def open(self, entry: Entry) -> AbstractContextManager[Readable]:
         """Open a file for reading its bytes."""
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[AbstractContextManager[Readable]]:
+        """Open these files, one after the other."""
+        return map(self.open, entries)
+
+    def unlisted(self) -> Self:
+        """The same without the listing, which may be long, to open files of."""
+        light = copy.copy(self)
+        light.files, light.folders = [], set()
+        return light

@@ -1,15 +1,17 @@
 """Feature extraction: what is kept of the frozen base's maps, and computing it."""
 
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from pipeline.datasets.pool import workers
 from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained.frozen import FrozenBase, batch_size
+from pipeline.pretrained.maps_task import Base, MapsTask, load
 from pipeline.runtime import paths
 from pipeline.runtime.arrays import ArrayWriter, load_array
 from pipeline.runtime.estimate import Forecast, check_disk
@@ -25,9 +27,7 @@ FLOAT32_BYTES = 4
 
 def base_of(parameters: FeaturesParameters, dataset: dict[str, Any]) -> FrozenBase:
     """The base that the parameters ask for, for the images of data/prepared."""
-    height, width, channels = dataset["image_shape"]
-    shape = (height, width, channels)
-    return FrozenBase(str(parameters.model), shape, dataset["normalization"], paths.WEIGHTS)
+    return load(Base.of(parameters, dataset, paths.WEIGHTS))
 
 
 def plan(
@@ -63,12 +63,19 @@ def plan(
 
 
 def compute(
-    base: FrozenBase, dataset: dict[str, Any], kept: dict[str, dict[str, str]], folder: Path
+    parameters: FeaturesParameters,
+    dataset: dict[str, Any],
+    kept: dict[str, dict[str, str]],
+    folder: Path,
 ) -> None:
-    """Write {part}_{kind}.npy into `folder`, resuming after what is there already."""
+    """Write {part}_{kind}.npy into `folder`, resuming after what is there already.
+
+    A task is a batch, wherever it is run (`pipeline.datasets.pool`), so that the sums are the same.
+    """
     batch = batch_size(tuple(dataset["image_shape"]))
-    parts = {part: load_array(paths.PREPARED / f"{part}_images.npy") for part in kept if kept[part]}
-    maps_of = cache(lambda *layers: base.maps(layers))
+    known, base = Base.of(parameters, dataset, paths.WEIGHTS), base_of(parameters, dataset)
+    files = {part: (paths.PREPARED / f"{part}_images.npy").absolute() for part in kept}
+    parts = {part: load_array(files[part]) for part in kept if kept[part]}
     total = sum(map(len, parts.values()))
     needed = FLOAT32_BYTES * sum(
         len(images) * prod(base.output_shape(layer))
@@ -77,7 +84,10 @@ def compute(
     )
     check_disk(folder, needed, "or choose a smaller image_size")
     forecast = Forecast(total, needed, partial(say, "features"))
-    with tqdm(desc="features", total=total, unit=" images", mininterval=0.5) as bar:
+    with (
+        workers(parallel=False, threads=parameters.threads or 1) as pool,
+        tqdm(desc="features", total=total, unit=" images", mininterval=0.5) as bar,
+    ):
         for part, images in parts.items():
             with ExitStack() as stack:
                 writers = []
@@ -88,12 +98,15 @@ def compute(
                 start = _start(part, writers, batch)
                 bar.update(start)
                 forecast.skip(start)
-                for first in range(start, len(images), batch):
-                    pixels = images[first : first + batch]
-                    maps = maps_of(*kept[part].values()).predict_on_batch(pixels)
-                    _append(writers, maps if isinstance(maps, list) else [maps])
-                    bar.update(len(pixels))
-                    forecast.add(len(pixels))
+                layers = tuple(kept[part].values())
+                tasks = (
+                    MapsTask(known, layers, files[part], at, min(at + batch, len(images)))
+                    for at in range(start, len(images), batch)
+                )
+                for maps in pool.run(tasks):
+                    _append(writers, maps)
+                    bar.update(len(maps[0]))
+                    forecast.add(len(maps[0]))
 
 
 def _start(part: str, writers: list[Any], batch: int) -> int:
@@ -117,4 +130,4 @@ def _start(part: str, writers: list[Any], batch: int) -> int:
 
 def _append(writers: list[Any], maps: list[Any]) -> None:
     for writer, rows in zip(writers, maps, strict=True):
-        writer.append(rows.astype("float32"))
+        writer.append(rows)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.training import augmentation
+from pipeline.training import augmentation, shuffling
 from pipeline.training.mixing import mix
 
 
@@ -23,7 +23,8 @@ class Batches(keras.utils.PyDataset):
             memory map.
         labels: one-hot float32 (n, classes). For two classes the targets are
             (n, 1): the column of class 1.
-        shuffle: a new order every epoch; else the order of the arrays.
+        shuffle: a new order every epoch (`pipeline.training.shuffling`); else the order of
+            the arrays.
         augmentation: none, or functions of `pipeline.training.augmentation` joined by +,
             of uint8 images. With `mirror` half of them are mirrored at random;
             translate mirrors half of them in the first epoch and the
@@ -59,6 +60,7 @@ class Batches(keras.utils.PyDataset):
         self._cutmix = cutmix
         self._class_weights = class_weights
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+        self._ahead = shuffling.Ahead(inputs)
 
     def __len__(self) -> int:
         return -(-len(self._labels) // self._batch_size)
@@ -68,6 +70,7 @@ class Batches(keras.utils.PyDataset):
         rows = slice(batch * self._batch_size, (batch + 1) * self._batch_size)
         if self._shuffle:
             rows = self._epoch_order()[rows]
+            self._ahead.look(*self._order, batch * self._batch_size)
         inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
         generator = np.random.default_rng([self.seed, self.epoch, batch])
         for word in self._augmentation.split("+"):
@@ -103,7 +106,7 @@ class Batches(keras.utils.PyDataset):
         epoch, order = self._order
         if epoch != self.epoch:
             epoch = self.epoch
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self._labels))
+            order = shuffling.order(self.seed, epoch, self._inputs)
             self._order = (epoch, order)
         return order
 
@@ -118,6 +121,10 @@ class Kept:
     @property
     def shape(self) -> tuple[int, ...]:
         return (len(self._rows), *self._array.shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * (self._array.nbytes // len(self._array))
 
     def __len__(self) -> int:
         return len(self._rows)

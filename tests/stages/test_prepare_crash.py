@@ -149,7 +149,7 @@ def test_a_killed_process_gets_one_line(workspace: Path, monkeypatch: pytest.Mon
     _, error = process.communicate(timeout=500)
     assert process.returncode == 1, error
     assert error.splitlines()[-1] == (
-        "prepare: a process that decodes images was killed (too little memory?); "
+        "prepare: a process of the pool was killed (too little memory?); "
         "`dvc repro` resumes from here"
     )
     assert "Traceback" not in error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import PipelineError
 from tests.repository import plain_environment
 from tools import repair
 
@@ -71,3 +72,11 @@ def test_what_dvc_wrote_whole_stays(repository, capsys):
     repair.main()
     assert repair.LOCK_FILE.read_text() == whole
     assert capsys.readouterr().out == ""
+
+
+def test_a_bucket_without_its_package_is_one_line(repository, monkeypatch):
+    """DVC's own line comes before any stage runs, and names no command."""
+    Path("params.yaml").write_text("model: tiny_cnn\ndataset: s3://lake/photos  # ours\n")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PipelineError, match="s3fs is not installed; type `make setup EXTRA=team`"):
+        repair.main()

@@ -16,7 +16,7 @@ from pipeline.errors import ProcessKilledError
 class Nothing:
     """A task that a process has done at once."""
 
-    def run(self) -> pool.Result:
+    def run(self) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros((1, 1, 1, 1), "uint8"), np.zeros((1, 2), "int32")
 
 
@@ -25,7 +25,6 @@ def test_a_process_killed_while_another_starts(
     monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     """The executor has ended those that it knows of before the second one is among them."""
-    monkeypatch.setattr(pool, "processors", lambda: 2)
     started: list[SpawnProcess] = []
     start = SpawnProcess.start
 
@@ -44,7 +43,7 @@ def test_a_process_killed_while_another_starts(
     begin = time.monotonic()
     watch = Timer(40, lambda: [process.kill() for process in started])
     watch.start()
-    with pytest.raises(ProcessKilledError), pool.Workers(parallel=True) as workers:
+    with pytest.raises(ProcessKilledError), pool.Workers(2) as workers:
         list(workers.run(Nothing() for _ in range(8)))
     for process in started:
         process.join(20)
