@@ -67,6 +67,11 @@ def _train(
         write_history(paths.REPORTS / "history.csv", progress.history)
         keep_epoch(record, progress.history[-1])
 
+    if parameters.replicas > 1:  # they leave a checkpoint, of which the rest goes on here
+        from pipeline.training import replicas
+
+        images = sum(dataset["counts"]["train"]) - len(dropped())
+        progress = replicas.train(parameters.replicas, images, folder, progress, on_epoch)
     model = phases.build(parameters, dataset)
     fitting.fit(phases.phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)
