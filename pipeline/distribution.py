@@ -11,12 +11,13 @@ from pipeline.errors import PipelineError
 from pipeline.training.share import Share
 
 
-def connect(share: Share, address: str | None, host: str) -> None:
+def connect(share: Share, address: str | None, host: str | None) -> None:
     """Join the processes that train together, before Keras is imported.
 
     Args:
         address: where the first of them listens, 'host:port'; None for one process alone.
-        host: the address of this machine that the others reach.
+        host: the address of this machine that the others reach; None where all are on it, and
+            each takes the GPU of its rank, if there are any.
     """
     flags = re.sub(r"--xla_force_host_platform_device_count=\d+", "", _flags())
     count = share.replicas // share.processes
@@ -28,13 +29,15 @@ def connect(share: Share, address: str | None, host: str) -> None:
 
     # gloo would listen at the address that the machine's name has; that has no public setting.
     make = xla_bridge._jax.make_gloo_tcp_collectives
-    xla_bridge._jax.make_gloo_tcp_collectives = functools.partial(make, hostname=host)
+    xla_bridge._jax.make_gloo_tcp_collectives = functools.partial(
+        make, hostname=host or "127.0.0.1"
+    )
     jax.distributed.initialize(
         coordinator_address=address,
         coordinator_bind_address=address if share.first else None,
         num_processes=share.processes,
         process_id=share.rank,
-        local_device_ids=[share.rank] if host == "127.0.0.1" else None,
+        local_device_ids=[share.rank] if host is None else None,
     )
 
 

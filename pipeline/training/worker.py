@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--address", help="host:port of the first worker")
-    parser.add_argument("--host", default="127.0.0.1", help="this machine, as the others see it")
+    parser.add_argument("--host", help="this machine, as the others on others see it")
     parser.add_argument("--run-id", help="of MLflow")
     arguments = parser.parse_args()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -52,9 +52,9 @@ def _train(arguments: argparse.Namespace) -> None:
     share = Share(parameters.replicas, arguments.processes, arguments.rank)
     distribution.connect(share, arguments.address, arguments.host)
     backend.choose(parameters.backend)
-    backend.configure(
-        parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
-    )
+    # XLA gives a process at least a thread a device, and another number splits sums another way.
+    threads = max(parameters.threads, share.replicas)
+    backend.configure(parameters.seed, threads, parameters.deterministic, parameters.dtype)
     distribution.distribute(share)
     from pipeline.training import checkpoint, fitting, phases
 
