@@ -6,6 +6,7 @@ Imported before Keras; JAX only by what it does.
 import functools
 import os
 import re
+import socket
 
 from pipeline.errors import PipelineError
 from pipeline.training.share import Share
@@ -62,6 +63,14 @@ def distribute(share: Share) -> None:
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(devices=devices[: share.replicas], auto_shard_dataset=False)
     )
+
+
+def free_port(host: str) -> int:
+    """A port on which nothing listens now."""
+    with socket.socket() as taken:
+        taken.bind((host, 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def meet(where: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.training import augmentation
 from pipeline.training.mixing import mix
-from pipeline.training.share import ALONE, Share
+from pipeline.training.share import ALONE, Part, Share
 
 
 class Batches(keras.utils.PyDataset):
@@ -31,8 +31,8 @@ class Batches(keras.utils.PyDataset):
             others in the next, and so on (alternating flip, arXiv 2404.00498).
         mixup: and `cutmix`: see `pipeline.training.mixing`; 0 for none.
         class_weights: float32 (classes,), or None for all alike.
-        share: which rows of every batch are given out; what is drawn at random is drawn for
-            the whole batch first. Of an epoch in a new order as many images are left out as
+        share: which rows of every batch are given out, with what is drawn at random for them
+            in the whole batch. Of an epoch in a new order as many images are left out as
             cannot be divided, others every epoch; else the last batch is filled up with
             images of weight 0, and the others' weights make up for them in the mean.
     """
@@ -75,28 +75,39 @@ class Batches(keras.utils.PyDataset):
         start = batch * self._batch_size
         count = min(self._batch_size, self._used - start)
         rows: slice | np.ndarray = slice(start, start + count)
-        own = self.share.own(count)
-        if self.share.replicas > 1 and not self._shuffle:
-            return self._filled_up(np.arange(start, start + count)[own])
         if self._shuffle:
             rows = self._epoch_order()[rows]
-            if not self._drawn:  # each process reads its own images alone
-                rows, own = rows[own], slice(None)
-        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
+        elif self.share.replicas > 1:
+            return self._filled_up(np.arange(start, start + count)[self.share.own(count)])
         generator = np.random.default_rng([self.seed, self.epoch, batch])
-        for word in self._augmentation.split("+"):
-            inputs = self._augmented(word, inputs, rows, generator)
-        inputs, labels = mix(inputs, labels, self._mixup, self._cutmix, generator)
-        if self.share.processes > 1:
-            inputs, labels = inputs[own], labels[own]
+        if isinstance(rows, slice) or self.share.replicas == 1:
+            inputs, labels = self._drawn(rows, generator)
+        else:
+            inputs, labels = self._own(rows, generator)
         if self._class_weights is None:
             return inputs, _targets(labels)
         return inputs, _targets(labels), labels @ self._class_weights
 
-    @property
-    def _drawn(self) -> bool:
-        """Whether an image depends on more than itself: on what is drawn for the batch."""
-        return self._augmentation != "none" or bool(self._mixup or self._cutmix)
+    def _own(
+        self, rows: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """This process' part of a batch, drawn a device after the other wherever that is done."""
+        if self._mixup or self._cutmix or "random_erasing" in self._augmentation:
+            own = self.share.own(len(rows))  # what becomes of an image needs the whole batch
+            inputs, labels = self._drawn(rows, generator)
+            return inputs[own], labels[own]
+        state = generator.bit_generator.state
+        found = []
+        for part in self.share.parts(len(rows)):
+            generator.bit_generator.state = state
+            found.append(self._drawn(rows[part], Part(generator, len(rows), part)))
+        return np.concatenate([i for i, _ in found]), np.concatenate([n for _, n in found])
+
+    def _drawn(self, rows: slice | np.ndarray, generator: Any) -> tuple[np.ndarray, np.ndarray]:
+        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
+        for word in self._augmentation.split("+"):
+            inputs = self._augmented(word, inputs, rows, generator)
+        return mix(inputs, labels, self._mixup, self._cutmix, generator)
 
     def _filled_up(self, rows: np.ndarray) -> tuple[Any, ...]:
         """Some rows in the arrays' order, those behind the last one as images of weight 0."""

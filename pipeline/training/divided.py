@@ -44,7 +44,7 @@ def accuracy(kind: Any, binary: bool) -> Any:
 
 
 def _train_step(model: Any, state: Any, data: Any) -> Any:
-    """Keras' own, with the gradients of each device's rows summed by `_summed`."""
+    """Keras' own, with the gradients of each device's rows summed by `summed`."""
     import jax
 
     trainable, rest, optimizer, metrics = state
@@ -72,10 +72,10 @@ def _train_step(model: Any, state: Any, data: Any) -> Any:
         rest = [v.at[0].add(-stream) if s else v for v, s in zip(apart, seeds, strict=True)]
         count = jax.lax.axis_size(AXIS)
         loss = _in_order(jax.lax.all_gather(loss, AXIS)) / count
-        gradients = [g / count for g in _summed(gradients)]
+        gradients = [g / count for g in summed(gradients)]
         return gradients, loss, rest, *_rows_of_all(predicted, y, weights)
 
-    gradients, loss, rest, predicted, y, weights = _on_every_device(on_a_device, 4)(
+    gradients, loss, rest, predicted, y, weights = on_every_device(on_a_device, 4)(
         trainable, rest, optimizer, metrics, x, y, weights
     )
     trainable, optimizer = model.optimizer.stateless_apply(optimizer, gradients, trainable)
@@ -92,7 +92,7 @@ def _test_step(model: Any, state: Any, data: Any) -> Any:
         predicted, _ = model.stateless_call(trainable, rest, x, training=False)
         return _rows_of_all(predicted, y, weights)
 
-    predicted, y, weights = _on_every_device(on_a_device, 2)(trainable, rest, x, y, weights)
+    predicted, y, weights = on_every_device(on_a_device, 2)(trainable, rest, x, y, weights)
     loss, _ = model.stateless_compute_loss(
         trainable, rest, metrics, x=x, y=y, y_pred=predicted, sample_weight=weights, training=False
     )
@@ -100,7 +100,7 @@ def _test_step(model: Any, state: Any, data: Any) -> Any:
     return logs, (trainable, rest, metrics)
 
 
-def _on_every_device(function: Any, shared: int) -> Any:
+def on_every_device(function: Any, shared: int) -> Any:
     """`function` on each device: of the first `shared` arguments all, of the others its rows.
     What it returns is the same on all of them."""
     import jax
@@ -130,7 +130,7 @@ def _rows_of_all(*arrays: Any) -> tuple[Any, ...]:
     )
 
 
-def _summed(arrays: list[Any]) -> list[Any]:
+def summed(arrays: list[Any]) -> list[Any]:
     """The arrays summed over the devices: each sums a part of the numbers, and hands it to all.
 
     As many bytes as a ring's all-reduce moves, 2 (n − 1) / n of the arrays' from each device.

@@ -7,13 +7,13 @@ the model is finished by the same code on one device, wherever the replicas were
 
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pipeline import distribution
 from pipeline.errors import PipelineError
 from pipeline.parameters import parallel
 from pipeline.runtime.stage import say
@@ -128,7 +128,7 @@ def _workers(
     """The processes; whatever happens, none of them stays."""
     options = ["--processes", str(count), *(["--run-id", run_id] if run_id else [])]
     if count > 1:
-        options += ["--address", f"127.0.0.1:{free_port('127.0.0.1')}"]
+        options += ["--address", f"127.0.0.1:{distribution.free_port('127.0.0.1')}"]
     program = [sys.executable, "-m", worker.__name__, str(folder), *options]
     started: list[subprocess.Popen[bytes]] = []
     try:
@@ -168,11 +168,3 @@ def _end_of(status: int) -> str:
         with contextlib.suppress(ValueError):
             return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"
-
-
-def free_port(host: str) -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as taken:
-        taken.bind((host, 0))
-        port: int = taken.getsockname()[1]
-        return port

@@ -1,6 +1,9 @@
 """Which part of every batch is whose, where a batch is divided over several replicas."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,35 @@ class Share:
         each = count // self.processes
         return slice(self.rank * each, (self.rank + 1) * each)
 
+    def parts(self, count: int) -> list[slice]:
+        """The rows of each of this process' devices."""
+        each, devices = count // self.replicas, self.replicas // self.processes
+        first = self.rank * devices
+        return [slice(i * each, (i + 1) * each) for i in range(first, first + devices)]
+
 
 # All of every batch is one process', on one device.
 ALONE = Share()
+
+
+class Part:
+    """A generator for some rows of a batch: it draws for the whole, and gives out theirs.
+
+    Args:
+        count: the batch's rows.
+    """
+
+    def __init__(self, generator: np.random.Generator, count: int, rows: slice) -> None:
+        self._generator = generator
+        self._count = count
+        self._rows = rows
+
+    def random(self, size: int) -> Any:
+        return self._generator.random(self._count)[self._rows]
+
+    def integers(self, low: int, high: int, size: int) -> Any:
+        return self._generator.integers(low, high, self._count)[self._rows]
+
+    def uniform(self, low: float, high: float, size: int | tuple[int, int]) -> Any:
+        whole = self._count if isinstance(size, int) else (*size[:-1], self._count)
+        return self._generator.uniform(low, high, whole)[..., self._rows]

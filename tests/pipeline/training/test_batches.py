@@ -9,7 +9,7 @@ from pipeline import backend
 from pipeline.parameters.schema import AUGMENTATIONS
 from pipeline.training import augmentation
 from pipeline.training.batches import Batches, balanced_weights
-from pipeline.training.share import Share
+from pipeline.training.share import Part, Share
 
 
 def data(count: int, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +142,7 @@ def test_class_weights_weigh_by_the_image_class():
 
 
 @given(
-    count=st.integers(3, 60), replicas=st.sampled_from([2, 3]), augmentation=st.sampled_from(["none", "translate"]),
+    count=st.integers(3, 60), replicas=st.sampled_from([2, 3]), augmentation=st.sampled_from(["none", "translate", "translate+random_erasing"]),
     mixup=st.sampled_from([0.0, 0.5]), epoch=st.integers(0, 3),
 )  # fmt: skip
 def test_the_processes_batches_are_together_those_of_one(
@@ -171,6 +171,9 @@ def test_the_processes_batches_are_together_those_of_one(
     assert len({len(part) for part in apart} | {len(together)}) == 1
     for number, batch in enumerate(together):
         assert len(batch[0]) % replicas == 0
+        if not count % replicas:  # no image is left out: what one replica has
+            for whole, alone in zip(batch, of(Share())[number], strict=True):
+                np.testing.assert_array_equal(whole, alone)
         for kind, whole in enumerate(batch):
             parts = [part[number][kind] for part in apart]
             assert {len(part) for part in parts} == {len(whole) // replicas}
@@ -205,3 +208,14 @@ def test_validation_is_filled_up_and_its_mean_is_that_of_all_images(count, repli
                 seen += rows[weights > 0].tolist()
         assert sorted(seen) == list(range(count))
         assert total / weighed == pytest.approx(values.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["affine", "random_resized_crop"])
+def test_a_part_is_moved_as_the_whole_batch_moves_it(name):
+    images = np.random.default_rng(0).integers(0, 256, (12, 9, 9, 3), dtype="uint8")
+    whole = getattr(augmentation, name)(images, np.random.default_rng(5), True)
+    for part in Share(3).parts(12):
+        own = getattr(augmentation, name)(
+            images[part], Part(np.random.default_rng(5), 12, part), True
+        )
+        np.testing.assert_array_equal(own, whole[part])
