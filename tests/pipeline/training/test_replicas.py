@@ -10,7 +10,9 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +46,26 @@ EVERYTHING = {
     **{"augmentation": "translate", "best_weights": True, "early_stopping": 2, "ema": 0.9},
     **{"learning_rate_schedule": "cosine", "class_weights": True},
 }
+# A cluster of two nodes, and a program in it. Ray gives a node 30 seconds to start, which a busy
+# machine may not: then once more.
 RAY = """
 set -eu
 ip link set lo up
-start="ray start --block --disable-usage-stats --num-cpus=1 --object-store-memory=100000000"
-$start --head --port=6399 --include-dashboard=false --node-ip-address=127.0.0.1 >head.log 2>&1 &
-until grep -q "Ray runtime started" head.log; do sleep 0.5; done
-$start --address=127.0.0.1:6399 --node-ip-address=127.0.0.2 >node.log 2>&1 &
-until grep -q "Ray runtime started" node.log; do sleep 0.5; done
-exec "$@"
+start() {
+    for attempt in 1 2 3 4 5 6; do
+        ray start --block --disable-usage-stats --num-cpus=1 --object-store-memory=100000000 \
+            "$@" >node.log 2>&1 &
+        while kill -0 $! 2>/dev/null; do
+            if grep -q "Ray runtime started" node.log; then return; fi
+            sleep 0.5
+        done
+    done
+    cat node.log >&2
+    exit 1
+}
+start --head --port=6399 --include-dashboard=false --node-ip-address=127.0.0.1
+start --address=127.0.0.1:6399 --node-ip-address=127.0.0.2
+"$@"
 """
 
 
@@ -159,7 +172,8 @@ def worker_of(process: psutil.Process, rank: int) -> psutil.Process:
     return ranks[str(rank)]
 
 
-def in_a_box() -> tuple[list[str], dict[str, str]]:
+@pytest.fixture
+def box() -> Iterator[tuple[list[str], dict[str, str]]]:
     """What starts a cluster of two nodes in a network namespace that has nothing but `lo`, and
     a program in it; all of it ends with the program."""
     pytest.importorskip("ray", reason="needs Ray: `make setup EXTRA=scale`")
@@ -168,7 +182,9 @@ def in_a_box() -> tuple[list[str], dict[str, str]]:
     if tried.returncode:
         pytest.skip(f"needs root and a network namespace: {tried.stderr.strip()}")
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
-    return [*box, "bash", "-c", RAY, "box"], {**token, "RAY_ADDRESS": "127.0.0.1:6399"}
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short:
+        more = {**token, "RAY_ADDRESS": "127.0.0.1:6399", "RAY_TMPDIR": short}
+        yield [*box, "bash", "-c", RAY, "box"], more
 
 
 @pytest.mark.slow
@@ -208,12 +224,12 @@ class TestTheSameBytes:
         first = trained("devices")
         assert trained("processes") == first
 
-    def test_on_ray_with_a_worker_killed(self) -> None:
+    def test_on_ray_with_a_worker_killed(self, box: tuple[list[str], dict[str, str]]) -> None:
+        inside, more = box
         ready(**EVERYTHING)
         first = trained("devices")
-        box, more = in_a_box()
-        assert trained("ray", *box, **more) == first
-        process = start("ray", *box, **more)
+        assert trained("ray", *inside, **more) == first
+        process = start("ray", *inside, **more)
         worker_of(after_epochs(2, process), 1).kill()
         finish(process)
         assert digests() == first
