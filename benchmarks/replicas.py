@@ -29,8 +29,8 @@ from pipeline.training.share import Share
 ROOT = Path(__file__).resolve().parents[1]
 # Name, weights that are trained, images' shape, images an epoch, batch.
 NETWORKS = (
-    ("two_block_cnn", 1_714_570, (28, 28, 1), 2048, 256),
-    ("fast_cnn", 1_528_842, (32, 32, 3), 512, 128),
+    ("two_block_cnn", 1_714_570, (28, 28, 1), 1024, 256),
+    ("fast_cnn", 1_528_842, (32, 32, 3), 256, 128),
 )
 # Name, replicas, place.
 WAYS = (("1", 1, "devices"), ("2 devices", 2, "devices"), ("2 processes", 2, "processes"))
@@ -50,14 +50,11 @@ def main() -> None:
         return
     print(machine.in_words(machine.description()))
     for name, _, shape, images, batch in NETWORKS:
-        print(f"{name}, batches of {batch}, ms a step")
-        found: dict[str, list[int]] = {way: [] for way, _, _ in WAYS}
+        print(f"{name}, batches of {batch}, ms a step", flush=True)
         for _ in range(given.rounds):
             for way, replicas, place in WAYS:
                 changes = {"model": name, "batch_size": batch, "replicas": replicas}
-                found[way].append(_step(changes, place, (images, *shape)))
-        for way, values in found.items():
-            print(f"  {way:12}", *values, flush=True)
+                print(f"  {way:12}", _step(changes, place, (images, *shape)), flush=True)
     print("an exchange, ms")
     for processes in (1, 2):
         _exchanges(processes)

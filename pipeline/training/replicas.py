@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline import distribution
+from pipeline.datasets.dropped import dropped
 from pipeline.errors import PipelineError
 from pipeline.parameters import parallel
+from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime.stage import say
 from pipeline.training import checkpoint, worker
 from pipeline.training.checkpoint import Progress
@@ -28,32 +31,39 @@ LOG = "worker-{rank}.log"
 
 
 def train(
-    replicas: int,
-    images: int,
+    parameters: TrainParameters,
+    dataset: Mapping[str, Any],
     folder: Path,
     progress: Progress,
     on_epoch: Callable[[Progress], None],
 ) -> Progress:
-    """Train with every batch divided over `replicas` devices, from where `progress` is.
+    """Train with every batch divided over the replicas, from where `progress` is.
 
     Args:
-        images: for training.
         folder: the resume folder; holds the checkpoints, and the workers' messages.
         on_epoch: called in this process after each epoch.
 
     Returns:
-        The progress of the finished training, whose checkpoint is in `folder`.
+        The progress of the finished training, whose checkpoint is in `folder`; with one
+        replica `progress` as it is, for there is nothing to divide.
 
     Raises:
         PipelineError: the workers refuse, or die again and again.
     """
+    replicas = parameters.replicas
+    if replicas == 1:
+        return progress
+    parallel.check(replicas, parameters.batch_size, parameters.backend)
     place = parallel.place()
+    images = sum(dataset["counts"]["train"]) - len(dropped())
     if images < replicas:
         raise PipelineError(
             f"replicas: {replicas} of them need as many training images, and there are {images}"
         )
-    left = f"; {images % replicas} images, others every epoch, are left out" * (
-        images % replicas > 0
+    left = (
+        f"; {images % replicas} images, others every epoch, are left out"
+        if images % replicas
+        else ""
     )
     say("train", f"every batch is divided over {replicas} {_called(place)}{left}")
     (folder / worker.REFUSAL).unlink(missing_ok=True)

@@ -21,6 +21,9 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.parameters import parallel
+from pipeline.parameters.reader import read_parameters
+from pipeline.parameters.resolve import cut, resolve
+from pipeline.parameters.stages import STAGES, TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.training import on_ray, replicas
 from pipeline.training.checkpoint import Progress
@@ -80,11 +83,18 @@ def test_an_unknown_place_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parallel.place() == "devices"
 
 
+@pytest.mark.usefixtures("workspace")
 def test_too_few_images_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(
-        PipelineError, match="4 of them need as many training images, and there are 3"
-    ):
-        replicas.train(4, 3, tmp_path, Progress(), lambda progress: None)
+    set_parameters(replicas=4, backend="jax")
+    values = resolve(read_parameters(Path("params.yaml")))
+    own = cut(values, {stage.stage(): "" for stage in STAGES})
+    (parameters,) = (each for each in own if isinstance(each, TrainParameters))
+    dataset = {"counts": {"train": [2, 1]}}
+    with pytest.raises(PipelineError) as raised:
+        replicas.train(parameters, dataset, tmp_path, Progress(), lambda progress: None)
+    assert str(raised.value) == (
+        "replicas: 4 of them need as many training images, and there are 3"
+    )
 
 
 def test_without_ray_the_line_says_what_installs_it(
