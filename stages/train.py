@@ -36,8 +36,7 @@ def main() -> None:
         parameters.seed, parameters.threads, parameters.deterministic, parameters.dtype
     )
     environment = backend.environment()
-    ingredients = (parameters.model_dump(), dataset, environment, dropped())
-    folder = resume.resume_folder("train", *ingredients)
+    folder = resume.resume_folder("train", parameters.model_dump(), dataset, environment, dropped())
     with one_at_a_time("train", "training", folder):
         _train(parameters, dataset, environment, folder)
 
@@ -50,7 +49,7 @@ def _train(
 ) -> None:
     from pipeline.evaluation.measuring import measured
     from pipeline.networks import saving
-    from pipeline.training import checkpoint, fitting, phases
+    from pipeline.training import checkpoint, fitting, phases, replicas
     from pipeline.training.history import write_history
 
     progress = checkpoint.read_progress(folder / fitting.CHECKPOINT)
@@ -67,6 +66,7 @@ def _train(
         write_history(paths.REPORTS / "history.csv", progress.history)
         keep_epochs(record, progress.history)
 
+    progress = replicas.train(parameters, dataset, folder, progress, on_epoch)
     model = phases.build(parameters, dataset)
     fitting.fit(phases.phases(model, parameters, dataset), folder, progress, on_epoch)
     write_history(paths.REPORTS / "history.csv", progress.history)

@@ -10,7 +10,7 @@ from pipeline.datasets.resizing import Resize, sides
 from pipeline.errors import PipelineError
 from pipeline.networks import registry as networks
 from pipeline.networks.registry import Network
-from pipeline.parameters import lists
+from pipeline.parameters import lists, parallel
 from pipeline.parameters.schema import Parameters
 from pipeline.parameters.stages import (
     STAGES,
@@ -63,6 +63,7 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, network, values, source)
+    parallel.check(parameters.replicas, values["batch_size"], parameters.backend)
     return values
 
 

@@ -95,6 +95,7 @@ class Parameters(Checked):
     dtype: DType
     deterministic: bool
     threads: Annotated[Count, Field(le=1024)]
+    replicas: Annotated[Count, Field(le=1024)]
 
     explain_image: Annotated[Whole, Field(ge=0)]
 

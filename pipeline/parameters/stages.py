@@ -116,6 +116,7 @@ class TrainParameters(StageParameters):
     dtype: str
     deterministic: bool
     threads: int
+    replicas: int
 
 
 class EvaluateParameters(StageParameters):

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.training import augmentation, shuffling
 from pipeline.training.mixing import mix
+from pipeline.training.share import ALONE, Part, Share
 
 
 class Batches(keras.utils.PyDataset):
@@ -31,6 +32,10 @@ class Batches(keras.utils.PyDataset):
             others in the next, and so on (alternating flip, arXiv 2404.00498).
         mixup: and `cutmix`: see `pipeline.training.mixing`; 0 for none.
         class_weights: float32 (classes,), or None for all alike.
+        share: which rows of every batch are given out, with what is drawn at random for them
+            in the whole batch. Of an epoch in a new order as many images are left out as
+            cannot be divided, others every epoch; else the last batch is filled up with
+            images of weight 0, and the others' weights make up for them in the mean.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class Batches(keras.utils.PyDataset):
         mixup: float = 0.0,
         cutmix: float = 0.0,
         class_weights: np.ndarray | None = None,
+        share: Share = ALONE,
     ) -> None:
         super().__init__()
+        self.share = share
         self.epoch = 0
         self._inputs = inputs
         self._labels = labels
-        self._batch_size = batch_size
+        self._batch_size = share.padded(batch_size)
+        self._used = share.whole(len(labels)) if shuffle else share.padded(len(labels))
         self.seed = seed
         self._shuffle = shuffle
         self._augmentation = augmentation
@@ -63,23 +71,54 @@ class Batches(keras.utils.PyDataset):
         self._ahead = shuffling.Ahead(inputs)
 
     def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
+        return -(-self._used // self._batch_size)
 
     def __getitem__(self, batch: int) -> tuple[Any, ...]:
-        rows: slice | np.ndarray
-        rows = slice(batch * self._batch_size, (batch + 1) * self._batch_size)
+        start = batch * self._batch_size
+        count = min(self._batch_size, self._used - start)
+        rows: slice | np.ndarray = slice(start, start + count)
         if self._shuffle:
             rows = self._epoch_order()[rows]
-            self._ahead.look(*self._order, batch * self._batch_size)
-        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
+            self._ahead.look(*self._order, start)
+        elif self.share.replicas > 1:
+            return self._filled_up(np.arange(start, start + count)[self.share.own(count)])
         generator = np.random.default_rng([self.seed, self.epoch, batch])
+        if isinstance(rows, slice) or self.share.replicas == 1:
+            inputs, labels = self._drawn(rows, generator)
+        else:
+            inputs, labels = self._own(rows, generator)
+        if self._class_weights is None:
+            return inputs, _targets(labels)
+        return inputs, _targets(labels), labels @ self._class_weights
+
+    def _own(
+        self, rows: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """This process' part of a batch, drawn a device after the other wherever that is done."""
+        if self._mixup or self._cutmix or "random_erasing" in self._augmentation:
+            own = self.share.own(len(rows))  # what becomes of an image needs the whole batch
+            inputs, labels = self._drawn(rows, generator)
+            return inputs[own], labels[own]
+        state = generator.bit_generator.state
+        found = []
+        for part in self.share.parts(len(rows)):
+            generator.bit_generator.state = state
+            found.append(self._drawn(rows[part], Part(generator, len(rows), part)))
+        return np.concatenate([i for i, _ in found]), np.concatenate([n for _, n in found])
+
+    def _drawn(self, rows: slice | np.ndarray, generator: Any) -> tuple[np.ndarray, np.ndarray]:
+        inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
         for word in self._augmentation.split("+"):
             inputs = self._augmented(word, inputs, rows, generator)
-        inputs, labels = mix(inputs, labels, self._mixup, self._cutmix, generator)
-        targets = labels[:, 1:] if labels.shape[1] == 2 else labels
-        if self._class_weights is None:
-            return inputs, targets
-        return inputs, targets, labels @ self._class_weights
+        return mix(inputs, labels, self._mixup, self._cutmix, generator)
+
+    def _filled_up(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """Some rows in the arrays' order, those behind the last one as images of weight 0."""
+        count = len(self._labels)
+        there = np.minimum(rows, count - 1)
+        # The mean is over all rows of all batches, so the real ones weigh as much more.
+        weights = np.where(rows < count, self._used / count, 0).astype("float32")
+        return np.asarray(self._inputs[there]), _targets(np.asarray(self._labels[there])), weights
 
     def _augmented(
         self,
@@ -109,6 +148,11 @@ class Batches(keras.utils.PyDataset):
             order = shuffling.order(self.seed, epoch, self._inputs)
             self._order = (epoch, order)
         return order
+
+
+def _targets(labels: np.ndarray) -> np.ndarray:
+    """One-hot labels; for two classes the column of class 1."""
+    return labels[:, 1:] if labels.shape[1] == 2 else labels
 
 
 class Kept:

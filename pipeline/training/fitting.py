@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
-from pipeline import backend
+from pipeline import backend, distribution
 from pipeline.errors import PipelineError
 from pipeline.runtime import estimate
 from pipeline.runtime.stage import say
-from pipeline.training import checkpoint, schedules
+from pipeline.training import checkpoint, divided, schedules
 from pipeline.training.batches import Batches
 from pipeline.training.checkpoint import Progress, Row
 from pipeline.training.history import best_epoch
@@ -65,12 +65,14 @@ def fit(
 
     After every epoch `progress` has a row more, a checkpoint is in `folder`,
     and `on_epoch(progress)` is called. The epochs count on from phase to phase.
+    Of several processes that share the batches one writes.
     """
     path = folder / CHECKPOINT
     resumed = bool(progress.history)
     for number, phase in enumerate(phases):
         if number < progress.phase:
             continue
+        share = phase.train.share
         compile_phase(phase)
         if resumed and number == progress.phase:
             checkpoint.restore(path, phase.model)
@@ -78,7 +80,8 @@ def fit(
             progress.phase = number
         before = sum(row["phase"] != phase.name for row in progress.history)
         keeper = _Keeper(phase, folder, progress, on_epoch)
-        if not keeper.finished():
+        trained = not keeper.finished()
+        if trained:
             phase.model.fit(
                 backend.feed(phase.train),
                 shuffle=False,  # the batches are shuffled already, by seed and epoch
@@ -87,14 +90,17 @@ def fit(
                 validation_data=backend.feed(phase.validation) if phase.validation else None,
                 callbacks=[keeper],
                 # A progress bar for a person, a line an epoch for a log file.
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=(1 if sys.stdout.isatty() else 2) if share.first else 0,
             )
         elif phase.ema is not None:  # Keras does it at the end of `fit`
             phase.model.optimizer.finalize_variable_values(phase.model.trainable_weights)
         if phase.best_weights:
             best = best_epoch(keeper.rows())
+            if share.processes > 1:
+                distribution.meet(f"the best weights of phase {number}")
             checkpoint.load_weights(folder / BEST.format(phase=number), phase.model)
-            say("train", f"kept the weights of epoch {keeper.rows()[best]['epoch']}, the best")
+            if trained and share.first:
+                say("train", f"kept the weights of epoch {keeper.rows()[best]['epoch']}, the best")
 
 
 def compile_phase(phase: Phase) -> None:
@@ -108,13 +114,18 @@ def compile_phase(phase: Phase) -> None:
     )
     binary = phase.model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
+    accuracy: Any = _accuracy if binary and phase.mixed else "accuracy"
+    shared = phase.train.share.replicas > 1
     phase.model.compile(
         optimizer=optimizer(phase.optimizer, rate, phase.weight_decay, phase.momentum, phase.ema),
         loss=loss(label_smoothing=phase.label_smoothing),
-        metrics=[_accuracy if binary and phase.mixed else "accuracy"],
+        metrics=None if shared else [accuracy],
+        weighted_metrics=[divided.accuracy(accuracy, binary)] if shared else None,
         # PyTorch's trainer takes one step alone, and JAX's brings back what it gains.
         steps_per_execution=phase.steps_at_once if keras.backend.backend() == "tensorflow" else 1,
     )
+    if shared:
+        divided.divide(phase.model)
 
 
 def _accuracy(true: Any, predicted: Any) -> Any:
@@ -143,6 +154,7 @@ class _Keeper(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._phase = phase
+        self._share = phase.train.share
         self._folder = folder
         self._progress = progress
         self._on_epoch = on_epoch
@@ -190,17 +202,20 @@ class _Keeper(keras.callbacks.Callback):
         progress.seconds += seconds
         if self._phase.best_weights and best_epoch(self.rows()) == len(self.rows()) - 1:
             self._swap_mean()
-            checkpoint.save_weights(
-                self._folder / BEST.format(phase=progress.phase), self._phase.model
-            )
+            if self._share.first:
+                checkpoint.save_weights(
+                    self._folder / BEST.format(phase=progress.phase), self._phase.model
+                )
             self._swap_mean()
-        checkpoint.save(self._folder / CHECKPOINT, self._phase.model, progress)
+        if self._share.first:
+            checkpoint.save(self._folder / CHECKPOINT, self._phase.model, progress)
         self._on_epoch(progress)
-        if not self._forecast:
+        if not self._forecast and self._share.first:
             self._forecast = True
             soon = estimate.of_epochs(seconds, self._phase.epochs - len(self.rows()))
             if soon:
                 say("train", soon)
         if should_stop(self.rows(), self._phase.early_stopping):
-            say("train", f"stopped after epoch {epoch + 1}: no better validation loss")
+            if self._share.first:
+                say("train", f"stopped after epoch {epoch + 1}: no better validation loss")
             self.model.stop_training = True

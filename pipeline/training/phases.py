@@ -18,6 +18,7 @@ from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
 from pipeline.training.batches import Batches, Kept, balanced_weights
 from pipeline.training.fitting import Phase
+from pipeline.training.share import ALONE, Share
 
 # Of a head on kept maps: 0.79 of the processor's time for VGG16's, the same bytes.
 STEPS_AT_ONCE = 100
@@ -46,7 +47,10 @@ def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
 
 
 def phases(
-    model: keras.Model, parameters: TrainParameters, dataset: dict[str, Any]
+    model: keras.Model,
+    parameters: TrainParameters,
+    dataset: dict[str, Any],
+    share: Share = ALONE,
 ) -> Iterator[Phase]:
     """What is trained, one phase after the other.
 
@@ -71,7 +75,9 @@ def phases(
         }
         validation = None
         if len(labels["validation"]):
-            validation = Batches(inputs["validation"], labels["validation"], EVALUATION_BATCH)
+            validation = Batches(
+                inputs["validation"], labels["validation"], EVALUATION_BATCH, share=share
+            )
         return Phase(
             name=name,
             model=part_of_model,
@@ -86,6 +92,7 @@ def phases(
                 mixup=parameters.mixup,
                 cutmix=parameters.cutmix,
                 class_weights=weights,
+                share=share,
             ),
             validation=validation,
             epochs=epochs,

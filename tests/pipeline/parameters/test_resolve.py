@@ -1,5 +1,6 @@
 """Nulls filled in with what was published, combinations that make no sense refused."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,3 +239,40 @@ def test_features_run_for_a_frozen_base_without_augmentation_alone():
     assert features(model="vgg16").model == "vgg16"
     assert features(augmentation=True).model is None
     assert features(augmentation=False, pretrained_weights="none").model is None
+
+
+class TestReplicas:
+    def test_a_batch_is_of_all_of_them(self, monkeypatch):
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        values = resolved(replicas=4, backend="jax")
+        assert (values["replicas"], values["batch_size"]) == (4, 256)
+        using = {
+            name
+            for name, own in cuts(replicas=4, backend="jax").items()
+            if "replicas" in own.model_dump()
+        }
+        assert using == {"train", "report"}
+
+    @pytest.mark.parametrize(
+        ("replicas", "size", "can"), [(3, 256, "255 or 258 can"), (16, 12, "16 can")]
+    )
+    def test_one_that_cannot_be_divided_is_refused(self, replicas, size, can):
+        set_parameters(replicas=replicas, batch_size=size, backend="jax")
+        assert refusal("params") == (
+            f"batch_size: {size} cannot be divided over {replicas} replicas; it counts the images "
+            f"of all of them: {can}"
+        )
+
+    @pytest.mark.parametrize("name", [None, "tensorflow", "torch"])
+    def test_other_backends_are_refused_with_the_reason(self, monkeypatch, name):
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+        set_parameters(replicas=2, backend=name)
+        line = refusal("params")
+        assert line.startswith(f"replicas: 2 of them need JAX, not {name or 'tensorflow'}: ")
+        assert line.endswith(
+            "add `-S backend=jax` (`make setup EXTRA=jax` installs it), or set replicas to 1"
+        )
+
+    def test_one_is_what_it_was(self):
+        assert resolved(batch_size=7)["replicas"] == 1

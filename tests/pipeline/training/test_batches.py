@@ -9,6 +9,7 @@ from pipeline import backend
 from pipeline.parameters.schema import AUGMENTATIONS
 from pipeline.training import augmentation
 from pipeline.training.batches import Batches, balanced_weights
+from pipeline.training.share import Part, Share
 
 
 def data(count: int, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -138,3 +139,83 @@ def test_class_weights_weigh_by_the_image_class():
     np.testing.assert_allclose(weights, [4 / 6, 2, 0], rtol=1e-6)
     _, _, of_images = Batches(np.zeros((4, 1, 1, 1), "uint8"), labels, 4, class_weights=weights)[0]
     assert of_images.mean() == pytest.approx(1)
+
+
+@given(
+    count=st.integers(3, 60), replicas=st.sampled_from([2, 3]), augmentation=st.sampled_from(["none", "translate", "translate+random_erasing"]),
+    mixup=st.sampled_from([0.0, 0.5]), epoch=st.integers(0, 3),
+)  # fmt: skip
+def test_the_processes_batches_are_together_those_of_one(
+    count, replicas, augmentation, mixup, epoch
+):
+    """In their order, with what is drawn at random, weights too."""
+    generator = np.random.default_rng(count)
+    images = generator.integers(0, 256, (count, 4, 4, 1), dtype="uint8")
+    labels = np.eye(3, dtype="float32")[np.arange(count) % 3]
+    options = {
+        "seed": 1,
+        "shuffle": True,
+        "augmentation": augmentation,
+        "mirror": True,
+        "mixup": mixup,
+    }
+    options |= {"class_weights": np.array([1, 2, 3], "float32")}
+
+    def of(share):
+        batches = Batches(images, labels, 12, share=share, **options)
+        batches.epoch = epoch
+        return [batches[i] for i in range(len(batches))]
+
+    together = of(Share(replicas))
+    apart = [of(Share(replicas, replicas, rank)) for rank in range(replicas)]
+    assert len({len(part) for part in apart} | {len(together)}) == 1
+    for number, batch in enumerate(together):
+        assert len(batch[0]) % replicas == 0
+        if not count % replicas:  # no image is left out: what one replica has
+            for whole, alone in zip(batch, of(Share())[number], strict=True):
+                np.testing.assert_array_equal(whole, alone)
+        for kind, whole in enumerate(batch):
+            parts = [part[number][kind] for part in apart]
+            assert {len(part) for part in parts} == {len(whole) // replicas}
+            np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_what_cannot_be_divided_is_left_out_and_is_other_images_every_epoch():
+    batches = Batches(*data(100), 8, seed=1, shuffle=True, share=Share(8))
+    whole = Batches(*data(100), 8, seed=1, shuffle=True)
+    left_out = []
+    for epoch in range(5):
+        kept = epoch_of(batches, epoch)
+        np.testing.assert_array_equal(kept, epoch_of(whole, epoch)[:96])
+        left_out.append(set(range(100)) - set(kept.tolist()))
+    assert [len(each) for each in left_out] == [4] * 5
+    assert len(set.union(*left_out)) > 12
+
+
+@given(count=st.integers(1, 40), replicas=st.integers(2, 5))
+def test_validation_is_filled_up_and_its_mean_is_that_of_all_images(count, replicas):
+    images, labels = data(count)
+    values = np.random.default_rng(0).random(count)
+    for ranks in (1, replicas):
+        total, weighed, seen = 0.0, 0, []
+        for rank in range(ranks):
+            batches = Batches(images, labels, 6, share=Share(replicas, ranks, rank))
+            for inputs, _, weights in (batches[i] for i in range(len(batches))):
+                rows = inputs.ravel()
+                assert len(rows) * ranks % replicas == 0
+                total += float((values[rows] * weights).sum())
+                weighed += len(rows)  # as Keras has it: every row counts in the mean
+                seen += rows[weights > 0].tolist()
+        assert sorted(seen) == list(range(count))
+        assert total / weighed == pytest.approx(values.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["affine", "random_resized_crop"])
+def test_a_part_is_moved_as_the_whole_batch_moves_it(name):
+    images = np.random.default_rng(0).integers(0, 256, (12, 9, 9, 3), dtype="uint8")
+    whole = getattr(augmentation, name)(images, np.random.default_rng(5), True)
+    for part in Share(3).parts(12):
+        own = getattr(augmentation, name)(
+            images[part], Part(np.random.default_rng(5), 12, part), True
+        )
+        np.testing.assert_array_equal(own, whole[part])
