@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint docs pictures audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ bench-quick: setup ## the pipeline's ratios alone, in three minutes
 
 lint: dev ## check the style and the types
 	@ruff format --check . && ruff check . && mypy
+
+docs: setup ## write the tables of README and docs anew, from the code and what was measured
+	@python -m tools.docs
+
+pictures: dev ## take docs' pictures anew, of the run that is here, with headless Chromium
+	@python -m tools.pictures
 
 audit: dev ## look for insecure code and known vulnerabilities of the requirements
 	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
