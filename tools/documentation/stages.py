@@ -48,7 +48,7 @@ def drawn(dvc_yaml: str) -> str:
 
 def edges(stages: dict[str, Any]) -> dict[str, list[str]]:
     """For each stage those whose outs it depends on, `params` aside: all depend on that."""
-    owners = {}
+    owners: dict[str, str] = {}
     for name, stage in stages.items():
         for kind in ("outs", "metrics"):
             owners |= {_place(stage, out): name for out in stage.get(kind, [])}
