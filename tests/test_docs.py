@@ -24,7 +24,7 @@ PAGES = [
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 # Somebody's own files, as the pages call them.
-PLACEHOLDERS = re.compile(r"/path/to/[\w.-]+|/home/me/[\w.-]+|…$|fixes\.csv|patients\.csv")
+PLACEHOLDERS = re.compile(r"/path/to/[\w.-]+|/home/me/[\w.-]+|^…$|fixes\.csv|patients\.csv")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -129,7 +129,9 @@ def sources(module: str) -> str:
     text = Path(spec.origin).read_text(encoding="utf-8")
     texts = [text]
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("tools", "benchmarks")):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(
+            ("tools", "benchmarks")
+        ):
             for name in (node.module, *(f"{node.module}.{each.name}" for each in node.names)):
                 path = REPOSITORY / f"{str(name).replace('.', '/')}.py"
                 texts += [path.read_text(encoding="utf-8")] if path.is_file() else []
@@ -143,7 +145,9 @@ def test_there_are_experiments() -> None:
     assert len(EXPERIMENTS) > 60
 
 
-@pytest.mark.parametrize(("page", "words"), EXPERIMENTS, ids=lambda v: v if isinstance(v, str) else " ".join(v[3:]))
+@pytest.mark.parametrize(
+    ("page", "words"), EXPERIMENTS, ids=lambda v: v if isinstance(v, str) else " ".join(v[3:])
+)
 def test_an_experiment_can_be_typed(page: str, words: list[str], tmp_path: Path) -> None:
     """The schema takes each of its values, and all of them go together."""
     yaml = YAML(typ="safe", pure=True)
@@ -155,11 +159,13 @@ def test_an_experiment_can_be_typed(page: str, words: list[str], tmp_path: Path)
         assert key in values, word
         if text.startswith("choice(") or ("," in text and "--queue" in words):
             text = re.sub(r"^choice\((.*)\)$", r"\1", text).split(",")[0]
-        own = tmp_path / (re.sub(r"\W", "", text.rsplit(".", 1)[0]) + Path(text).suffix)
+        own = tmp_path / ("own" + re.sub(r"\W", "", text.rsplit(".", 1)[0]) + Path(text).suffix)
         if PLACEHOLDERS.search(text):
             own.write_text("", encoding="utf-8")
             text = str(own)
         changes[key] = yaml.load(text) if key != "group_by" else text
+    if Path(page).name == "add-an-optimizer.md":
+        assert changes.pop("optimizer") == "lion"  # test_add.py types it
     parameters = check(Parameters, "params.yaml", {**values, **changes})
     if Path(page).name.startswith("add-") or "fine_tune_from" in changes:
         return  # what is added is not there yet; the layers' names are Keras'

@@ -21,6 +21,8 @@ SWITCHES = (
 )
 # Seconds that a page may take until it shows what it is waited for.
 PATIENCE = 60
+# Bytes of a picture in the docs.
+LARGEST = 200_000
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def picture(
     return Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
 
 
-def save(image: Image.Image, path: Path, most: int) -> None:
+def save(image: Image.Image, path: Path, most: int = LARGEST) -> None:
     """Write a PNG of at most `most` bytes, with as many colours as that allows.
 
     Raises:

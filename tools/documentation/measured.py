@@ -96,25 +96,21 @@ def published_table(reports: Path) -> str:
 
 def results_table(reports: Path) -> str:
     """README's: the default, photographs on a pretrained base, the published rows."""
-    rows = [
-        (f"{line['images']} images of {line['data']}, {line['model']}", DASH, line["accuracy"],
-         code(line["command"]))
-        for line in _default(reports)
-    ]  # fmt: skip
+    rows = []
+    for line in _default(reports):
+        what = f"{line['images']} images of {line['data']}, {line['model']}, the default"
+        rows.append((what, DASH, line["accuracy"], code(line["command"])))
     best = max(_csv(reports / "bases.csv"), key=_mean, default=None)
     if best:
         what = f"1,000 cats and dogs, 2,000 to learn from, {best['model']}"
-        command = f"dvc exp run -S dataset=/path/to/photos.zip -S model={best['model']}"
-        rows.append((what, DASH, f"{_mean(best):.3f}", code(command)))
+        rows.append((what, DASH, f"{_mean(best):.3f}", code(f"-S model={best['model']}")))
     for line in _csv(reports / "published.csv"):
         what = f"{line['data']}, {line['network']}, {line['epochs']} epochs ({line['source']})"
-        if line["accuracy"] or line["published"][:1].isdigit():
-            published = line["published"] if line["published"][:1].isdigit() else DASH
-            name = line["name"]
-            rows.append(
-                (what, published, _here(line), f"`python -m benchmarks.published --only {name}`")
-            )
-    return table(("test images", "published", "here", "type"), rows)
+        is_number = line["published"][:1].isdigit()
+        if line["accuracy"] or is_number:
+            published = line["published"].split(",")[0] if is_number else DASH
+            rows.append((what, published, _here(line), code(line["name"])))
+    return table(("test images, network", "published", "here", "by"), rows)
 
 
 def bases_measured_table(reports: Path) -> str:
