@@ -22,7 +22,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic or several)
+setup: ## make .venv with what a run needs (EXTRA=heic, or several: docs/commands.md)
 	$(call install)
 
 dev: ## make .venv with what tests and checks need on top
@@ -86,18 +86,18 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
 
-export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html RUN=… QUANTIZE=int8)
+export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html, RUN=an experiment, QUANTIZE=int8)
 	@python -m tools.export $(if $(TO),--to $(TO)) $(if $(RUN),--run '$(RUN)') $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 	@python -m tools.serve
 
-demo: ## try a model in the browser: drop a photograph (RUN=A,B: two beside each other)
+demo: ## try a model in the browser: drop a photograph (RUN=an experiment, or A,B: two beside each other)
 	$(call install,demo)
 	@python -m tools.demo $(if $(RUN),--run $(RUN))
 
 report: ## print where the report is
-	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
+	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'report: reports/report.html: not there; run `make repro`, which makes it' >&2; exit 1; }
 
 gc: setup ## say what no experiment needs any more; YES=1 removes it
 	@python -m tools.gc $(if $(YES),--delete)

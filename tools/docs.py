@@ -70,6 +70,7 @@ def _makers(counted: Callable[[], dict[str, counts.Counts]]) -> dict[str, Callab
         "datasets": known.datasets_table,
         "parameters": lambda: known.parameters_table(_read("params.yaml")),
         "targets": lambda: commands.targets_table(_read("Makefile")),
+        "extras": lambda: commands.extras_table(_read("pyproject.toml")),
         "programs": lambda: commands.programs_table(ROOT),
         "variables": lambda: commands.variables_table(ROOT, variables.KNOWN, variables.FOR_OTHERS),
         "goals": lambda: measured.goals_table(reports),

@@ -35,7 +35,7 @@ def opened() -> Iterator[Any]:
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing:
         raise PipelineError(
-            f"{' and '.join(missing)}: not found; install it (Debian: chromium, chromium-driver)"
+            f"{' and '.join(missing)} not installed; install it (Debian: chromium, chromium-driver)"
         )
     try:
         from selenium import webdriver

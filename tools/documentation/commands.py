@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -18,6 +19,22 @@ def targets_table(makefile: str) -> str:
     """`make` with what each target does."""
     rows = [(code(f"make {name}"), about) for name, about in targets(makefile).items()]
     return table(("type", "to"), rows)
+
+
+def extras_table(pyproject: str) -> str:
+    """What `make setup EXTRA=…` adds to what a run needs; `make dev` adds its own."""
+    extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
+    rows = [
+        (code(f"make setup EXTRA={name}"), ", ".join(dict.fromkeys(map(_package, packages))))
+        for name, packages in extras.items()
+        if name not in ("dev", "uv")
+    ]
+    return table(("type", "for"), rows)
+
+
+def _package(requirement: str) -> str:
+    """tensorflow[and-cuda] of 'tensorflow[and-cuda]>=2.21,<2.22 ; sys_platform …'."""
+    return re.split(r"[<>=! ;]", requirement, maxsplit=1)[0]
 
 
 def targets(makefile: str) -> dict[str, str]:
