@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report, comparison = paths.REPORTS / "report.html", paths.REPORTS / "experiments.html"
     for path, target in ((report, "repro"), (comparison, "compare")):
         if not path.is_file():
-            raise PipelineError(f"{path}: not there; `make {target}` makes it")
+            raise PipelineError(f"{path}: not there; run `make {target}`, which makes it")
     with opened() as driver:
         take(driver, Shot("report", report.absolute().as_uri(), (1200, 1090), "#confusion"), into)
         shot = Shot("comparison", comparison.absolute().as_uri(), (1200, 1060), "#plot svg")

@@ -35,7 +35,8 @@ def opened() -> Iterator[Any]:
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing:
         raise PipelineError(
-            f"{' and '.join(missing)} not installed; install it (Debian: chromium, chromium-driver)"
+            f"{' and '.join(missing)}: not installed; they are Debian's packages chromium and "
+            "chromium-driver"
         )
     try:
         from selenium import webdriver
