@@ -15,6 +15,7 @@ from pipeline.parameters.checked import check
 from pipeline.parameters.resolve import resolve
 from pipeline.parameters.schema import Parameters
 from tests.support import REPOSITORY
+from tools.experiments.file import read_file
 
 PAGES = [
     path
@@ -175,3 +176,11 @@ def test_an_experiment_can_be_typed(page: str, words: list[str], tmp_path: Path)
         if "is not installed" in str(error):
             pytest.skip(str(error))
         raise
+
+
+def test_the_experiment_file_of_the_page_can_be_read(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "mine.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert [entry.name for entry in read_file(path).entries] == ["plain", "shifted", "dropout"]

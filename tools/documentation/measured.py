@@ -99,18 +99,18 @@ def results_table(reports: Path) -> str:
     rows = []
     for line in _default(reports):
         what = f"{line['images']} images of {line['data']}, {line['model']}, the default"
-        rows.append((what, DASH, line["accuracy"], code(line["command"])))
+        rows.append((code(line["command"]), DASH, line["accuracy"], what))
     best = max(_csv(reports / "bases.csv"), key=_mean, default=None)
     if best:
-        what = f"1,000 cats and dogs, 2,000 to learn from, {best['model']}"
-        rows.append((what, DASH, f"{_mean(best):.3f}", code(f"-S model={best['model']}")))
+        what = "1,000 cats and dogs, 2,000 to learn from, three seeds"
+        rows.append((code(f"-S model={best['model']}"), DASH, f"{_mean(best):.3f}", what))
     for line in _csv(reports / "published.csv"):
         what = f"{line['data']}, {line['network']}, {line['epochs']} epochs ({line['source']})"
         is_number = line["published"][:1].isdigit()
         if line["accuracy"] or is_number:
             published = line["published"].split(",")[0] if is_number else DASH
-            rows.append((what, published, _here(line), code(line["name"])))
-    return table(("test images, network", "published", "here", "by"), rows)
+            rows.append((code(line["name"]), published, _here(line), what))
+    return table(("by", "published", "here", "on"), rows)
 
 
 def bases_measured_table(reports: Path) -> str:
