@@ -77,6 +77,14 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in {slug(title) for title in titles}, link
 
 
+def test_readme_leads_to_every_page() -> None:
+    """`make docs` adds those that it does not name otherwise."""
+    text = TEXTS[REPOSITORY / "README.md"]
+    assert not [path.name for path in PAGES if f"](docs/{path.name}" not in text
+                and path.parent.name == "docs"]  # fmt: skip
+    assert len(text.splitlines()) <= 150
+
+
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_files_that_a_page_names_are_there(path: Path) -> None:
     """But those that a run writes, and those that a page lets one write."""

@@ -8,6 +8,7 @@ A table stands between <!-- made by make docs: NAME --> and its end; what is aro
 written by hand. docs/pictures/stages.svg is made of dvc.yaml.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pipeline.networks.registry import networks
 from pipeline.runtime import files
 from pipeline.runtime.stage import program_parser, run_program, say
 from tools.documentation import commands, counts, known, measured, variables
-from tools.documentation.blocks import filled
+from tools.documentation.blocks import BLOCK, filled
 from tools.documentation.stages import drawn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +81,19 @@ def _makers(counted: Callable[[], dict[str, counts.Counts]]) -> dict[str, Callab
         "results": lambda: measured.results_table(reports),
         "bases-measured": lambda: measured.bases_measured_table(reports),
         "peers": lambda: measured.peers_table(reports),
+        "further": _further,
     }
+
+
+def _further() -> str:
+    """Links to the pages of docs/ that README names nowhere else."""
+    around = re.sub(BLOCK, "", _read("README.md"))
+    links = [
+        f"[{_read(name).splitlines()[0].removeprefix('# ')}]({name})"
+        for name in pages()[1:]
+        if f"]({name}" not in around
+    ]
+    return f"Further: {', '.join(links)}." if links else ""
 
 
 def _read(name: str) -> str:

@@ -129,6 +129,8 @@ def peers_table(reports: Path) -> str:
         "lines": "lines to write",
         "first_model_mnist_5k_s": "first model of mnist_5k, s",
         "first_model_photos_s": "of 2,000 photographs, s",
+        "cpu_mnist_5k_s": "processor seconds, mnist_5k",
+        "cpu_photos_s": "photographs",
         "accuracy_mnist_5k": "accuracy, mnist_5k",
         "accuracy_photos": "photographs",
         "same_bytes": "the same bytes again",
