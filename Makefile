@@ -17,12 +17,14 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev repro test test-slow verify bench bench-quick lint docs pictures audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
+.PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo report gc lock clean
+
+.PHONY: docs pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
-setup: ## make .venv with what a run needs (EXTRA=heic, or several: docs/commands.md)
+setup: ## make .venv with what a run needs (EXTRA=gpu, jax, jax-cuda, torch, heic or several)
 	$(call install)
 
 dev: ## make .venv with what tests and checks need on top

@@ -32,8 +32,8 @@ def test_a_variable_without_words_is_one_line() -> None:
     words = {name: about for name, about in variables.KNOWN.items() if name != "KERAS_HOME"}
     with pytest.raises(PipelineError, match="KERAS_HOME: explain it in tools/documentation"):
         commands.variables_table(REPOSITORY, words, variables.FOR_OTHERS)
-    more = {**variables.KNOWN, "KERAS" + "_HUT": "nothing"}
-    with pytest.raises(PipelineError, match="KERAS_HUT: no code reads it"):
+    more = {**variables.KNOWN, "IMAGE_PIPELINE" + "_HUT": "nothing"}
+    with pytest.raises(PipelineError, match="IMAGE_PIPELINE_HUT: no code reads it"):
         commands.variables_table(REPOSITORY, more, variables.FOR_OTHERS)
 
 
