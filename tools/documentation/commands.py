@@ -63,7 +63,8 @@ def variables_table(root: Path, known: Mapping[str, str], of_others: Collection[
         of_others: variables that the code only sets, for processes that it starts.
 
     Raises:
-        PipelineError: the code names one that has no words here, or has words for one of ours that it does not read.
+        PipelineError: the code names one that has no words here, or there are words for one of
+            ours that it does not name.
     """
     read = variables(root)
     explained = {name: words for words in known for name in words.split(", ")}
