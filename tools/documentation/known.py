@@ -94,8 +94,8 @@ def _commented(params: str) -> list[tuple[list[tuple[str, str]], str]]:
 
 
 def _marked(words: str) -> str:
-    """A comment as Markdown: nothing of it is a mark of its own."""
-    return re.sub(r"([*_<])", r"\\\1", words)
+    """A comment as Markdown: nothing of it is a mark, and a page of docs/ is a link."""
+    return re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", re.sub(r"([*<])", r"\\\1", words))
 
 
 def _kind(key: str) -> str:
@@ -110,7 +110,7 @@ def _allowed(kind: Any, metadata: Any = ()) -> str:
     if isinstance(kind, type):
         names = {
             bool: "true, false",
-            int: "whole",
+            int: "whole number",
             float: "number",
             str: "text",
             type(None): "null",
@@ -119,7 +119,7 @@ def _allowed(kind: Any, metadata: Any = ()) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(map(code, get_args(kind)))
     if get_origin(kind) is list:
-        return f"list of {_allowed(*get_args(kind))}"
+        return "a list of them"
     if hasattr(kind, "__metadata__"):
         inner, *more = get_args(kind)
         return _allowed(inner, [*more, *metadata])
