@@ -21,6 +21,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
 .PHONY: help setup dev repro test test-slow verify bench bench-quick lint audit check-labels ui sweep tune published published-quick compare register export serve demo team-up team-down report gc lock clean
 
+.PHONY: docs pictures
+
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-16s %s\n", $$1, $$2}'
 
@@ -55,6 +57,12 @@ bench-quick: setup ## the pipeline's ratios alone, in three minutes
 lint: dev ## check the style and the types
 	@ruff format --check . && ruff check . && mypy
 
+docs: setup ## write the tables of README and docs anew, from the code and what was measured
+	@python -m tools.docs
+
+pictures: dev ## take docs' pictures anew, of the run that is here, with headless Chromium
+	@python -m tools.pictures
+
 audit: dev ## look for insecure code and known vulnerabilities of the requirements
 	@bandit -q -c pyproject.toml -r stages pipeline tools benchmarks
 	@pip-audit --require-hashes $$(sed 's|[^ ][^ ]*|-r requirements/&.lock|g' $(VENV)/.requirements) || echo 'pip-audit: see above; its service may be out of reach'
@@ -83,13 +91,13 @@ compare: setup ## compare all experiments in one page, reports/experiments.html
 register: setup ## register the best run (by validation) in MLflow
 	@python -m tools.register
 
-export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html RUN=… QUANTIZE=int8)
+export: setup ## write the model for other programs into exports/ (TO=onnx,litert,html, RUN=an experiment, QUANTIZE=int8)
 	@python -m tools.export $(if $(TO),--to $(TO)) $(if $(RUN),--run '$(RUN)') $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 serve: setup ## serve the registered model on 127.0.0.1, as docs/serving.md says
 	@python -m tools.serve
 
-demo: ## try a model in the browser: drop a photograph (RUN=A,B: two beside each other)
+demo: ## try a model in the browser: drop a photograph (RUN=an experiment, or A,B: two beside each other)
 	$(call install,demo)
 	@python -m tools.demo $(if $(RUN),--run $(RUN))
 
@@ -101,7 +109,7 @@ team-down: setup ## end them; their data stay in .state/team
 	@python -m tools.team down
 
 report: ## print where the report is
-	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'no report yet: run `make repro`' >&2; exit 1; }
+	@test -f reports/report.html && echo "$(CURDIR)/reports/report.html" || { echo 'report: reports/report.html: not there; run `make repro`, which makes it' >&2; exit 1; }
 
 gc: setup ## say what no experiment needs any more; YES=1 removes it
 	@python -m tools.gc $(if $(YES),--delete)

@@ -93,7 +93,7 @@ def chosen(wanted: str | None = None) -> str:
         raise PipelineError(f"{where}: {name}: unknown{did_you_mean(name, BACKENDS)}")
     if importlib.util.find_spec(name) is None:
         how = "" if name == BACKENDS[0] else f" EXTRA={name}"
-        raise PipelineError(f"{where}: {name} is not installed; type `make setup{how}`")
+        raise PipelineError(f"{where}: {name} is not installed; run `make setup{how}`")
     return name
 
 

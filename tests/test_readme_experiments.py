@@ -22,6 +22,7 @@ CHANGES = {
     "backend": {"train", "evaluate"},
     "batch_size": {"train"},
     "best_weights": {"train"},
+    "calibration": {"train"},
     "dataset": {"download"},
     "dropout": {"train"},
     "early_stopping": {"train"},
@@ -30,6 +31,7 @@ CHANGES = {
     "learning_rate_schedule": {"train"},
     "model": {"train"},
     "test_time_views": {"train"},
+    "validation_fraction": {"prepare"},
 }
 PHOTOS = "/path/to/photos.zip"
 

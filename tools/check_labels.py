@@ -46,10 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept = fixes.write(lines, out / ISSUES)
     files.write_text(out / PAGE, html)
     of = f"{counted(len(check.places), 'label')} of {len(check.images):,}"
-    say("check-labels", f"{of} are probably wrong; nothing was changed")
+    are = "is" if len(check.places) == 1 else "are"
+    say("check-labels", f"{of} {are} probably wrong; nothing was changed")
     if kept:
         say("check-labels", f"the earlier {ISSUES} was another; it is {kept.name} now")
-    say("check-labels", f"look at {PAGE}, then edit {ISSUES} (docs/data-quality.md)")
+    edit = f", then edit {ISSUES} (docs/data-quality.md)" if check.places else ""
+    say("check-labels", f"look at {PAGE}{edit}")
 
 
 def examine(with_test: bool, folds: int, threshold: float) -> tuple[page.Check, fixes.Lines]:
@@ -124,7 +126,9 @@ def _data(run: str | None) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = program_parser("tools.check_labels", __doc__)
-    parser.add_argument("--run", metavar="NAME", help="a DVC experiment, in place of the workspace")
+    parser.add_argument(
+        "--run", metavar="NAME", help="an experiment's name (default: the workspace)"
+    )
     parser.add_argument("--test", action="store_true", help="check the test images too")
     parser.add_argument("--folds", type=_folds, default=FOLDS, help=f"how many (default: {FOLDS})")
     parser.add_argument(

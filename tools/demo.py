@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         listening = stack.enter_context(server.listening(server.HOST, given.port, PORT))
         found = [stack.enter_context(one) for one in _chosen(given)]
         if importlib.util.find_spec("gradio") is None:
-            raise PipelineError("the demo needs gradio; `make setup EXTRA=demo` installs it")
+            raise PipelineError("gradio is not installed; run `make setup EXTRA=demo`")
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
         os.environ["GRADIO_TEMP_DIR"] = scratch  # what is dropped goes with the server
         from tools.demonstration import quiet
@@ -67,7 +67,7 @@ def _chosen(given: argparse.Namespace) -> list[AbstractContextManager[trained.Tr
 def _parser() -> argparse.ArgumentParser:
     parser = program_parser("tools.demo", __doc__)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", help="an experiment's name or run id, or several: A,B")
+    which.add_argument("--run", help="an experiment's name, or a run's name or id; several: A,B")
     which.add_argument("--best", action="store_true", help="the best registered model")
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     return parser

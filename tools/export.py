@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FORMATS",
         help=f"of {','.join(formats.ALL)} (default: {','.join(formats.DEFAULT)})",
     )
-    parser.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
+    parser.add_argument("--run", help="an experiment's name, or a run's name or id")
     parser.add_argument("--quantize", choices=["int8"], help="files with 8 bits, too")
     return parser
 

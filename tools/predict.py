@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = program_parser("tools.predict", __doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder or quoted glob")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
+    which.add_argument("--run", help="an experiment's name, or a run's name or id")
     which.add_argument("--best", action="store_true", help="the best registered model")
     parser.add_argument("--dataset", help="with --best: of this data set, not the workspace's")
     parser.add_argument("--top", type=_positive, default=1, help="this many classes an image")

@@ -18,7 +18,7 @@ from tools.serving import registry, trained
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = program_parser("tools.register", __doc__)
-    parser.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
+    parser.add_argument("--run", help="an experiment's name, or a run's name or id")
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
     given = parser.parse_args(arguments)
     store = trained.open_store()

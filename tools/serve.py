@@ -133,7 +133,7 @@ def _token(path: Path | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = program_parser("tools.serve", __doc__)
     parser.add_argument("--dataset", help="the data set's name (default: the workspace's)")
-    parser.add_argument("--run", help="DVC experiment's name, MLflow run's name or id")
+    parser.add_argument("--run", help="an experiment's name, or a run's name or id")
     parser.add_argument("--port", type=int, help=f"the port (default: {PORT} or the next free)")
     parser.add_argument("--host", default=server.HOST, help="0.0.0.0 for all that reach it")
     parser.add_argument("--workers", type=_count, help="processes (default: one a processor)")

@@ -109,7 +109,7 @@ def _wait(server: subprocess.Popen[bytes], address: str) -> bool:
             return True
         except OSError:  # URLError is one
             time.sleep(0.2)
-    raise PipelineError(f"the server did not answer within {START_SECONDS} seconds")
+    raise PipelineError(f"the server gave no answer within {START_SECONDS} s")
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

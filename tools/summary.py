@@ -14,7 +14,9 @@ def main() -> None:
     try:
         metrics = files.read_json(paths.REPORTS / "metrics.json")
     except FileNotFoundError as error:
-        raise PipelineError(f"{error.filename} is not there yet; run `make repro`") from None
+        raise PipelineError(
+            f"{error.filename}: not there; run `make repro`, which makes it"
+        ) from None
     seconds = [next(iter(files.read_json(p).values())) for p in paths.TIMINGS.glob("*.json")]
     rows = [
         ("accuracy", f"{metrics['accuracy']:.4f}"),

@@ -19,7 +19,7 @@ def main() -> None:
     arguments = parser.parse_args()
     uri = store.tracking_uri()
     if store.is_server(uri):
-        print(f"mlflow: the runs are kept by a server: open {without_credentials(uri)}")
+        print(f"ui: the runs are kept by a server: open {without_credentials(uri)}")
         return
     port = server.free_port(arguments.port, PORT)
     try:
@@ -39,13 +39,13 @@ def _serve(uri: str, port: int, experiment_id: str) -> None:
 
     def ready() -> None:
         page = view.address(address, experiment_id)
-        print(f"mlflow: {page}\nmlflow: Ctrl-C ends it", flush=True)
+        print(f"ui: {page}\nui: Ctrl-C ends it", flush=True)
 
     environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     try:
         server.serve(command, environment, f"{address}/health", ready)
     except KeyboardInterrupt:
-        print("mlflow: ended")
+        print("ui: ended")
 
 
 if __name__ == "__main__":

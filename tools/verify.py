@@ -24,7 +24,7 @@ LOCK = Path("dvc.lock")
 
 def main() -> None:
     if not LOCK.exists():
-        raise PipelineError("dvc.lock is not there yet; run `dvc repro` first")
+        raise PipelineError("dvc.lock: not there; run `dvc repro`, which makes it")
     here = digests(LOCK)
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         copy = Path(folder) / "copy"

@@ -44,7 +44,7 @@ def load_into(model: "keras.Model", folder: Path) -> None:
     """
     path = folder / ARRAYS_FILE
     if not path.exists():
-        raise PipelineError(f"{path}: not there; `dvc repro weights` writes it")
+        raise PipelineError(f"{path}: not there; run `dvc repro weights`, which makes it")
     with np.load(path, allow_pickle=False) as arrays:
         known = set(arrays.files)
         for layer in model.layers:

@@ -21,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
     try:
         done = _run(folder, arguments, None)
     except FileNotFoundError:
-        raise PipelineError("git: not found; install Git") from None
+        raise PipelineError("git is not installed; install Git") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise PipelineError(f"git {arguments[0]}: {last}")

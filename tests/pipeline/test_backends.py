@@ -252,7 +252,7 @@ def test_a_parameter_that_is_not_installed_is_refused_before_all_else(
 ) -> None:
     set_parameters(backend=name)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert refusal("params") == f"backend: {name} is not installed; type `make setup EXTRA={name}`"
+    assert refusal("params") == f"backend: {name} is not installed; run `make setup EXTRA={name}`"
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -262,7 +262,7 @@ def test_one_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(PipelineError) as raised:
         backend.chosen()
     assert str(raised.value) == (
-        f"KERAS_BACKEND: {name} is not installed; type `make setup EXTRA={name}`"
+        f"KERAS_BACKEND: {name} is not installed; run `make setup EXTRA={name}`"
     )
 
 

@@ -156,7 +156,7 @@ def test_gradio_is_not_installed(workspace, monkeypatch):
     monkeypatch.setattr(demo, "_chosen", lambda given: [])
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        PipelineError, match=r"^the demo needs gradio; `make setup EXTRA=demo` inst"
+        PipelineError, match=r"^gradio is not installed; run `make setup EXTRA=demo`"
     ):
         demo.main([])
 

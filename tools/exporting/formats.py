@@ -101,4 +101,4 @@ def _check_installed(name: str, needs: Iterable[str], extra: str) -> None:
     for package in needs:
         if importlib.util.find_spec(package) is None:
             how = f" EXTRA={extra}" if extra else ""
-            raise PipelineError(f"--to: {name}: {package} is not installed; type `make setup{how}`")
+            raise PipelineError(f"--to: {name}: {package} is not installed; run `make setup{how}`")

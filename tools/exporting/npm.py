@@ -69,7 +69,7 @@ def _fetch(path: Path) -> None:
                 command, cwd=folder, capture_output=True, text=True, timeout=SECONDS
             )
         except subprocess.TimeoutExpired:
-            raise PipelineError(f"--to: html: npm did not answer in {SECONDS} s") from None
+            raise PipelineError(f"--to: html: npm gave no answer within {SECONDS} s") from None
         found = list(Path(folder).glob("*.tgz"))
         if done.returncode or not found:
             raise PipelineError(f"--to: html: npm gave no {PACKAGE} {RUNTIME}: {_why(done.stderr)}")

@@ -62,7 +62,7 @@ class Source:
     def _array(self, name: str) -> np.ndarray:
         path = self.prepared / name
         if not path.is_file():
-            raise PipelineError(f"{path}: not there; `dvc repro prepare` brings it")
+            raise PipelineError(f"{path}: not there; run `dvc repro prepare`, which makes it")
         return load_array(path)
 
 

@@ -55,7 +55,7 @@ class Workers:
         while len(self._ready) < self._count:
             self.look(lambda line: None, 0.5)
             if time.monotonic() > until:
-                raise PipelineError(f"no answer within {START_SECONDS} seconds")
+                raise PipelineError(f"no answer within {START_SECONDS} s")
 
     def watch(self, say: Callable[[str], None]) -> None:
         """Replace those that die, for ever; `say` is given a line about each.

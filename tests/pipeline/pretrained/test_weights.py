@@ -43,7 +43,7 @@ def test_every_convolution_gets_its_own(model, arrays):
 
 def test_without_arrays_the_line_says_who_writes_them(tmp_path):
     with pytest.raises(
-        PipelineError, match=r"weights\.npz: not there; `dvc repro weights` writes it"
+        PipelineError, match=r"weights\.npz: not there; run `dvc repro weights`, which makes it"
     ):
         load_into(None, tmp_path)
 

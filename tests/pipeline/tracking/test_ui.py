@@ -33,8 +33,8 @@ def server(tracked: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert process.stdout.readline() == "mlflow: Ctrl-C ends it\n"
-    yield process, line.removeprefix("mlflow: ").strip()
+    assert process.stdout.readline() == "ui: Ctrl-C ends it\n"
+    yield process, line.removeprefix("ui: ").strip()
     if process.poll() is None:
         process.terminate()
         process.wait(timeout=200)
@@ -69,7 +69,7 @@ def test_the_pages_recording_through_them_and_their_end(server, tracked, monkeyp
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=200)
     assert process.returncode == 0
-    assert out == "mlflow: ended\n"
+    assert out == "ui: ended\n"
     assert not [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
     # A server that is gone in the middle of a training costs a line and some seconds.
@@ -118,4 +118,4 @@ def test_a_store_that_cannot_be_shown(new_process):
 def test_a_server_has_its_own_pages(new_process, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://someone:secret@example.org")
     done = ui()
-    assert done.stdout == "mlflow: the runs are kept by a server: open https://example.org\n"
+    assert done.stdout == "ui: the runs are kept by a server: open https://example.org\n"

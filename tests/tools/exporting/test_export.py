@@ -167,9 +167,7 @@ def test_bad_arguments(here, arguments, says):
 
 def test_a_converter_that_is_not_installed(here, monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        PipelineError, match=r"openvino: onnx is not installed; type `make setup EX"
-    ):
+    with pytest.raises(PipelineError, match=r"openvino: onnx is not installed; run `make setup EX"):
         export.main(["--to", "openvino"])
 
 
