@@ -35,7 +35,8 @@ KNOWN = {
     "MLFLOW_LOGGING_LEVEL": "if set, MLflow's own messages are not silenced",
     "MLFLOW_DISABLE_TELEMETRY, MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT, "
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, "
-    "MLFLOW_UV_AUTO_DETECT, MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "quiet, quick defaults; yours win",
+    "MLFLOW_UV_AUTO_DETECT, MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "quiet, quick defaults; yours "
+    "win",
     "TF_CPP_MIN_LOG_LEVEL, TF_DETERMINISTIC_OPS, CUBLAS_WORKSPACE_CONFIG, "
     "XLA_PYTHON_CLIENT_PREALLOCATE": "defaults for TensorFlow, cuBLAS and JAX; yours win",
     "XLA_FLAGS": "kept; with JAX and `deterministic` one flag is added",
