@@ -78,7 +78,7 @@ class Loopback:
     def workers(self) -> list[psutil.Process]:
         """The processes that Ray's tasks run in."""
         found = psutil.Process(self._first).parent().children(recursive=True)
-        return [each for each in found if "ray::" in " ".join(_command(each))]
+        return [each for each in found if "".join(_command(each)[:1]).startswith("ray::")]
 
     def end(self) -> None:
         os.kill(self._first, signal.SIGKILL)

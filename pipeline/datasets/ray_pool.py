@@ -78,11 +78,12 @@ class RayWorkers:
         Raises:
             ProcessKilledError: a task's worker died again and again.
         """
+        nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        each = min(self._threads, max(nodes))  # more than any node has would wait for ever
         remote = self._ray.remote(run).options(
-            num_cpus=self._threads, max_retries=RETRIES, scheduling_strategy="SPREAD"
+            num_cpus=each, max_retries=RETRIES, scheduling_strategy="SPREAD"
         )
-        processors = self._ray.cluster_resources().get("CPU", 1)
-        most = 2 * max(1, int(processors // self._threads))
+        most = 2 * max(1, int(sum(nodes) // max(1, each)))
         under_way: deque[Any] = deque()
         for task in tasks:
             under_way.append(remote.remote(task))
