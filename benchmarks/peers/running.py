@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 
 from benchmarks import machine, measuring
 from benchmarks.peers import environment, images, weights
@@ -67,8 +68,16 @@ class Peers:
         """Measure one of RUNS, if it is missing and the tool has it.
 
         Raises:
-            PipelineError: it does not install, or a run fails.
+            PipelineError: it does not install, a run fails, or another process measures it here.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self._path(peer).with_suffix(".lock"), timeout=0):
+                self._missing(peer, name)
+        except Timeout:
+            raise PipelineError("another process measures it here; wait for it") from None
+
+    def _missing(self, peer: Peer, name: str) -> None:
         record = self.record(peer)
         if name in record or (name if name in SIZES else DIGITS) not in peer.data():
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from benchmarks.peers import table, weights
 from benchmarks.peers.__main__ import main
@@ -156,6 +157,11 @@ def test_a_tool_is_measured_once_and_again_when_its_script_changes(tmp_path, mon
     assert found["lines"] == 5
     peers.measure(peer, "first")
     assert json.loads(kept.read_text()) == found
+    with (
+        FileLock(tmp_path / "out/a-tool.lock"),
+        pytest.raises(PipelineError, match="another process measures it here"),
+    ):
+        peers.measure(peer, "killed")
     (tmp_path / "script.py").write_text(code + "# another\n")
     assert "first" not in peers.record(peer)
 
