@@ -64,7 +64,13 @@ def frozen(model: keras.Model) -> Any:
 
     @tf.function(input_signature=[signature])
     def answer(pixels: Any) -> dict[str, Any]:
-        found = model(pixels, training=False)
+        # Keras compiles a grouped convolution by XLA, as a function that no converter
+        # follows; run eagerly while this one is traced, its operations stand here.
+        tf.config.run_functions_eagerly(True)
+        try:
+            found = model(pixels, training=False)
+        finally:
+            tf.config.run_functions_eagerly(False)
         return found if isinstance(found, dict) else {PROBABILITIES: found}
 
     return convert_variables_to_constants_v2(

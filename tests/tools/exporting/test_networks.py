@@ -40,8 +40,7 @@ VARIANTS = {
     "two views": ("resnet20", {"views": 2, "mirror": True}),
     "two classes": ("resnet20", {"classes": 2}),
 }
-# ConvNeXt is refused as ONNX, see test_families.
-ALL = {n: (n, {}) for n in registry.networks() if not n.startswith("convnext")} | VARIANTS
+ALL = {n: (n, {}) for n in registry.networks()} | VARIANTS
 
 
 def options(name: str, more: dict) -> dict:
