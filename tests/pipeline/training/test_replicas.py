@@ -268,11 +268,15 @@ def test_one_replica_and_two_learn_the_same_but_for_rounding() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_a_refusal_of_the_workers_is_the_stage_s_one_line() -> None:
-    ready(learning_rate=100.0, optimizer="sgd", epochs=30)
+    ready(epochs=2)
+    dataset = files.read_json(paths.PREPARED / "dataset.json")
+    # Of which no finite number is left.
+    dataset["normalization"] = {"method": "standard", "mean": [3e38] * 3, "variance": [1e-9] * 3}
+    files.write_json(paths.PREPARED / "dataset.json", dataset)
     process = start("processes")
     out, error = process.communicate(timeout=1500)
     assert process.returncode == 1, out
     assert error.startswith(
-        "train: learning_rate: 100 is too high: the loss is not a finite number"
+        "train: learning_rate: 0.001 is too high: the loss is not a finite number"
     )
     assert len(error.splitlines()) == 1
