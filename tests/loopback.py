@@ -76,9 +76,10 @@ class Loopback:
         assert started.returncode == 0, started.stdout + started.stderr
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that Ray's tasks run in."""
+        """The processes that a stage's task runs in now; Ray's own are ray::…, too, and a node
+        ends with them."""
         found = psutil.Process(self._first).parent().children(recursive=True)
-        return [each for each in found if "".join(_command(each)[:1]).startswith("ray::")]
+        return [each for each in found if "".join(_command(each)[:1]).startswith("ray::run")]
 
     def end(self) -> None:
         os.kill(self._first, signal.SIGKILL)

@@ -1,8 +1,8 @@
 """The same bytes from one process, two, and a cluster of two nodes, whatever is killed."""
 
+import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -122,20 +122,22 @@ def on(box: loopback.Loopback, stage: str, workspace: Path, kill: bool) -> None:
         stderr=subprocess.STDOUT,
     )
     if kill:
-        kill_one(box.workers, lambda: process.poll() is None)
+        kill_one(box.workers, lambda: process.poll() is None, moment=0)
     printed, _ = process.communicate(timeout=900)
     assert process.returncode == 0, printed
 
 
-def kill_one(found: Callable[[], Iterable[psutil.Process]], goes_on: Callable[[], bool]) -> None:
-    """Kill -9 the first process that is found, once it has worked for a moment."""
+def kill_one(
+    found: Callable[[], Iterable[psutil.Process]], goes_on: Callable[[], bool], moment: float = 0.3
+) -> None:
+    """Kill -9 the first process that is found, once it has worked for a moment (seconds of CPU)."""
     until = time.monotonic() + 900
     while goes_on() and time.monotonic() < until:
         for each in found():
-            with_time = sum(each.cpu_times()[:2])
-            if with_time > 0.3:
-                os.kill(each.pid, signal.SIGKILL)
-                return
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if sum(each.cpu_times()[:2]) >= moment:
+                    each.kill()
+                    return
         time.sleep(0.005)
     raise AssertionError("there was no process to kill")
 
