@@ -60,7 +60,7 @@ def test_comments_and_formatting_run_params_alone(repository: Repository) -> Non
     start = time.monotonic()
     assert stages_run(repository.dvc("repro")) == ["params"]
     seconds = time.monotonic() - start
-    assert seconds < 2 or seconds < 3 * nothing_to_do(repository)  # on a busy machine
+    assert seconds < 2 or seconds < 5 * nothing_to_do(repository)  # on a busy machine
 
 
 def nothing_to_do(repository: Repository) -> float:

@@ -140,7 +140,8 @@ def test_a_row_of_a_wrong_file_is_one_line(tmp_path, base):
         ),
         (
             "rows: [{name: a}]",
-            "rows: unknown key; known: name, defaults, seeds, folds, grid, experiments, search",
+            "rows: unknown key; known: name, defaults, seeds, folds, grid, experiments, search, "
+            "resources",
         ),
         (
             "experiments: [{name: a, expected: {acuracy: 1}}]",

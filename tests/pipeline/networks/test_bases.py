@@ -4,7 +4,6 @@ The quick suite has the smallest one, the slow one all of them.
 """
 
 import importlib
-import re
 import subprocess
 import sys
 
@@ -16,7 +15,6 @@ from pipeline.networks import build, registry, saving
 from pipeline.networks.graph import base_layers, blocks, cut_below
 from pipeline.pretrained.arrays import array_names
 from tests.pipeline.networks.support import BASES, IMAGENET, marked, outputs_of, randomised
-from tests.support import REPOSITORY
 
 FUNCTIONS = {name.lower(): name for name in dir(keras.applications) if name[0].isupper()}
 OWN_LAYERS = ("convnext_tiny", "inception_resnet_v2")  # layers of keras.applications' own
@@ -119,14 +117,3 @@ def test_it_is_divided_into_blocks(name, model) -> None:
     counts = {layer.name: layer.count_params() for layer in model.layers}
     last = layers[layers.index(found[-1]) :]
     assert 0 < sum(counts[each] for each in last) < 0.6 * sum(counts[each] for each in layers)
-
-
-def test_the_page_has_every_base_with_its_sizes() -> None:
-    text = (REPOSITORY / "docs/pretrained.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", text, re.MULTILINE)
-    expected = {
-        (name, str(network.published.image_size), str(network.smallest_image))
-        for name, network in registry.networks().items()
-        if network.base
-    }
-    assert set(rows) == expected

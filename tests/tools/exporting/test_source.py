@@ -66,7 +66,7 @@ def test_images_that_dvc_keeps(kept):
         expected = np.load(kept / "test_labels.npy").argmax(axis=1)
         assert (found.labels("test") == expected).all()
         with pytest.raises(
-            PipelineError, match=r"validation_images.npy: not there; `dvc repro pre"
+            PipelineError, match=r"validation_images.npy: not there; run `dvc repro pre"
         ):
             found.images("validation")
 
