@@ -41,7 +41,8 @@ def main() -> int:
         say("bench", f"warning: {warning}")
     reports = paths.root() / paths.REPORTS
     target = (benchmark.folder if arguments.quick else reports) / JSON
-    found = table.as_json(definition, outcome.standing, outcome.skipped, here, commit)
+    before = files.read_json(target) if target.exists() else {}
+    found = table.as_json(definition, outcome.standing, outcome.skipped, here, before)
     files.write_json(target, found)
     say("bench", f"all values are in {shown(target)}")
     return 0

@@ -55,34 +55,60 @@ def as_json(
     records: Records,
     skipped: Mapping[str, str],
     machine: Mapping[str, Any],
-    commit: str,
+    before: Mapping[str, Any],
 ) -> dict[str, Any]:
     """reports/benchmark.json: what was asked, all values in the order of the rounds, the ratios.
 
     Nothing of the machine's paths: commands and data stand as the definition has them.
+    A pair of which nothing stands here keeps what the file had `before`, measured
+    elsewhere perhaps, where the same was asked.
     """
+    pairs = {}
+    for pair in definition.pairs:
+        own = {key: record for key, record in records.items() if key[0] == pair.name}
+        asked = _asked(definition, pair)
+        kept = before.get("pairs", {}).get(pair.name, {})
+        same = asked == {key: kept.get(key) for key in asked}
+        if not own and "measured" in kept and same and _commands(kept) == _commands_of(pair):
+            pairs[pair.name] = kept
+            continue
+        pairs[pair.name] = {
+            **asked,
+            **({"measured": _measured(own, machine)} if own else {}),
+            "variants": {
+                variant.name: _variant(variant, of_variant(pair, variant.name, records))
+                for variant in pair.variants
+            },
+            "goals": [_goal(pair, goal, records) for goal in pair.goals],
+            **({"skipped": skipped[pair.name]} if pair.name in skipped else {}),
+        }
+    return {"pairs": pairs}
+
+
+def _asked(definition: Definition, pair: Pair) -> dict[str, Any]:
+    return {
+        "about": pair.about,
+        "data": definition.workspaces[pair.workspace],
+        "parameters": pair.overrides,
+    }
+
+
+def _commands_of(pair: Pair) -> dict[str, Any]:
+    return {each.name: (each.command, each.overrides) for each in pair.variants}
+
+
+def _commands(kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: (v["command"], v["parameters"]) for name, v in kept["variants"].items()}
+
+
+def _measured(records: Records, machine: Mapping[str, Any]) -> dict[str, Any]:
     dates = sorted(record.date for record in records.values())
     return {
-        "commit": commit,
-        "commits_measured": sorted({record.commit for record in records.values()}),
-        "from": dates[0] if dates else None,
-        "to": dates[-1] if dates else None,
+        "commits": sorted({record.commit for record in records.values()}),
+        "from": dates[0],
+        "to": dates[-1],
         "machine": dict(machine),
-        "others_at_most": max((record.others for record in records.values()), default=None),
-        "pairs": {
-            pair.name: {
-                "about": pair.about,
-                "data": definition.workspaces[pair.workspace],
-                "parameters": pair.overrides,
-                "variants": {
-                    variant.name: _variant(variant, of_variant(pair, variant.name, records))
-                    for variant in pair.variants
-                },
-                "goals": [_goal(pair, goal, records) for goal in pair.goals],
-                **({"skipped": skipped[pair.name]} if pair.name in skipped else {}),
-            }
-            for pair in definition.pairs
-        },
+        "others_at_most": max(record.others for record in records.values()),
     }
 
 

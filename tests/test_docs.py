@@ -25,7 +25,9 @@ PAGES = [
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 # Somebody's own files, as the pages call them.
-PLACEHOLDERS = re.compile(r"/path/to/[\w.-]+|/home/me/[\w.-]+|\$[A-Z]\w+|^…$|fixes\.csv|patients\.csv")
+PLACEHOLDERS = re.compile(
+    r"/path/to/[\w.-]+|/home/me/[\w.-]+|\$[A-Z]\w+|^…$|fixes\.csv|patients\.csv"
+)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.networks import graph
-from pipeline.networks.layers import Maxout
+from pipeline.networks.layers import Maxout, QuickGelu
 
 # What counts with the convolution that it follows, as a built-in relu does.
 _FOLLOWERS = (
@@ -16,6 +16,7 @@ _FOLLOWERS = (
     keras.layers.ReLU,
     keras.layers.LeakyReLU,
     Maxout,
+    QuickGelu,
 )
 
 

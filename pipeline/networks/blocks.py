@@ -111,7 +111,7 @@ class Layers:
         if pool:
             x = keras.layers.MaxPooling2D(name=f"{name}_pool")(x)
         # A short memory: training has few steps.
-        norm = keras.layers.BatchNormalization(
+        norm = layers.FusedBatchNormalization(
             scale=False, momentum=0.6, epsilon=1e-5, name=f"{name}_norm"
         )
         return self.activation(norm(x), name)
@@ -132,7 +132,7 @@ class Layers:
 
 
 # The activations that Keras has, or we have, as layers alone.
-_OWN_LAYERS = ("leaky_relu", "maxout")
+_OWN_LAYERS = ("leaky_relu", "maxout", "quick_gelu")
 
 
 def _pieces(activation: str | None) -> int:
@@ -144,4 +144,6 @@ def _activated(x: Any, activation: str | None, name: str) -> Any:
         return layers.Maxout(name=f"{name}_maxout")(x)
     if activation == "leaky_relu":
         return keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name=f"{name}_leaky_relu")(x)
+    if activation == "quick_gelu":
+        return layers.QuickGelu(name=f"{name}_quick_gelu")(x)
     return x

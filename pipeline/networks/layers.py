@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline import backend
+
 MAXOUT_PIECES = 2
 
 # ImageNet's means in the order blue, green, red, as VGG16 was trained with them.
@@ -29,6 +31,42 @@ class Maxout(keras.layers.Layer):
         channels = input_shape[-1]
         assert channels is not None
         return (*input_shape[:-1], channels // MAXOUT_PIECES)
+
+
+@keras.saving.register_keras_serializable(package="stages")
+class QuickGelu(keras.layers.Layer):
+    """x · sigmoid(1.702 x), the approximation of gelu by Hendrycks and Gimpel (arXiv 1606.08415,
+    section 2)."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * keras.ops.sigmoid(1.702 * inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="stages")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, trained by the backend's one operation where it has it.
+
+    Keras' own arithmetic goes over the maps ten times, in float32 even where they are in
+    bfloat16, which costs a fifth of `fast_cnn`'s step.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if not (training and self.trainable):
+            return super().call(inputs, training=False, mask=mask)
+        channels = (inputs.shape[-1],)
+        scale = self.gamma if self.scale else keras.ops.ones(channels)
+        offset = self.beta if self.center else keras.ops.zeros(channels)
+        scale, offset = (keras.ops.convert_to_tensor(each) for each in (scale, offset))
+        fused = backend.batch_norm(inputs, scale, offset, self.epsilon)
+        if fused is None:
+            return super().call(inputs, training=True, mask=mask)
+        outputs, mean, variance = fused
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * now)
+        return outputs
 
 
 @keras.saving.register_keras_serializable(package="stages")

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 import keras
 
-from pipeline.networks.layers import ImageNetMeans, Maxout, PaddedMaxPooling2D
+from pipeline.networks.layers import ImageNetMeans, Maxout, PaddedMaxPooling2D, QuickGelu
 from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
 
@@ -98,6 +98,8 @@ def describe(layer: keras.layers.Layer) -> str:
             return f"leaky_relu of slope {layer.negative_slope:g}"
         case Maxout():
             return "the larger of each pair of channels"
+        case QuickGelu():
+            return "quick_gelu"
     return type(layer).__name__
 
 

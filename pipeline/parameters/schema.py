@@ -9,7 +9,7 @@ from pipeline import backend
 from pipeline.errors import did_you_mean
 from pipeline.parameters.checked import Checked
 
-Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "maxout"]
+Activation = Literal["relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "quick_gelu", "maxout"]
 Normalization = Literal["minmax", "standard", "imagenet"]
 Resize = Literal["stretch", "crop", "pad"]
 Optimizer = Literal["adam", "rmsprop", "sgd", "muon"]
@@ -74,6 +74,7 @@ class Parameters(Checked):
     augmentation: str | None
     mixup: Annotated[Number, Field(ge=0, le=100)]
     cutmix: Annotated[Number, Field(ge=0, le=100)]
+    progressive_resizing: Annotated[Number, Field(gt=0, lt=1)] | None
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None

@@ -178,14 +178,23 @@ def test_medians_spreads_and_ratios_of_a_journal(tmp_path):
         "seconds: A / B: 1.100 (1.020–1.200), goal at most 1.15: met",
         "test accuracy: B: 0.6000 (0.6000–0.6100), goal at least 0.6: met",
     ]
-    found = table.as_json(definition, records, {"far": "not here"}, {"processors": 2}, "d" * 40)
+    found = table.as_json(definition, records, {"far": "not here"}, {"processors": 2}, {})
     pair = found["pairs"]["toy"]
     assert pair["variants"]["A"]["seconds"] == [11, 24, 10.2]
     assert pair["goals"][0]["values"] == [1.1, 1.2, 1.02]
     assert (pair["goals"][0]["median"], pair["goals"][0]["met"]) == (1.1, True)
     assert found["pairs"]["far"]["skipped"] == "not here"
-    assert (found["commit"], found["commits_measured"]) == ("d" * 40, ["c" * 40])
-    assert (found["machine"], found["to"][:10]) == ({"processors": 2}, "2026-01-03")
+    assert "measured" not in found["pairs"]["far"]
+    assert pair["measured"]["commits"] == ["c" * 40]
+    assert (pair["measured"]["machine"], pair["measured"]["to"][:10]) == (
+        {"processors": 2},
+        "2026-01-03",
+    )
+    # What another machine has measured stays, unless something else is asked for now.
+    assert table.as_json(definition, {}, {}, {"processors": 4}, found)["pairs"]["toy"] == pair
+    path.write_text(PAIRS.replace("a toy beside nothing", "another toy"))
+    other = table.as_json(read_definition(path), {}, {}, {"processors": 4}, found)
+    assert "measured" not in other["pairs"]["toy"]
     assert table.busy(records) is None
     noisy = {**records, ("toy", "A", 1): record("A", 1, 11, others=0.5)}
     assert "1 of 6 measurements had other programs beside them, which used up to 50%" in str(

@@ -36,16 +36,23 @@ def goals_table(reports: Path) -> str:
 
 def machine_words(reports: Path) -> str:
     """A sentence on where and when the goals were measured."""
-    found = _json(reports / "benchmark.json")
+    pairs = _json(reports / "benchmark.json").get("pairs", {}).values()
+    found = [pair["measured"] for pair in pairs if "measured" in pair]
     if not found:
         return ""
-    machine = found["machine"]
-    where = f"Measured on {machine['processors']} processors of an {machine['processor']}"
-    days = sorted({found[end][:10] for end in ("from", "to")})
+    wheres = sorted({_where(each["machine"]) for each in found})
+    days = sorted({each[end][:10] for each in found for end in ("from", "to")})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
-        f"{where} ({', '.join(machine['flags'])}), {' and '.join(days)}; other programs used "
-        f"{found['others_at_most']:.0%} of them at most. Medians, least to most in brackets."
+        f"Measured on {', and on '.join(wheres)}, {when}; other programs used "
+        f"{max(each['others_at_most'] for each in found):.0%} of them at most. "
+        "Medians, least to most in brackets."
     )
+
+
+def _where(machine: Mapping[str, Any]) -> str:
+    flags = ", ".join(machine["flags"])
+    return f"{machine['processors']} processors of an {machine['processor']} ({flags})"
 
 
 def precision_table(reports: Path) -> str:

@@ -24,9 +24,10 @@ from pipeline.networks.registry import Published, network
         augmentation="translate",
         test_time_views=6,
         normalization="standard",
-        activation="gelu",  # 0.863 in place of 0.851 with rectifiers, at 1.13 times the time
+        activation="quick_gelu",  # 0.863 in place of 0.851 with rectifiers, at 1.13 times the time
     ),
     smallest_image=9,
+    fully_convolutional=True,
     refused_activations=("maxout",),
 )
 def fast_cnn(x: Any, layers: Any) -> Any:

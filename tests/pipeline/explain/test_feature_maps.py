@@ -72,8 +72,8 @@ def test_the_single_view_of_a_model_with_views_has_maps_and_heat() -> None:
     maps = activations(single_view(fast), image)
     assert list(maps) == ["whitening", *(f"conv_{i}" for i in range(1, 7))]
     expected = step_by_step(single_view(fast), image)
-    np.testing.assert_allclose(maps["whitening"], expected["whitening_gelu"], rtol=1e-5)
-    np.testing.assert_allclose(maps["conv_1"], expected["conv_1_gelu"], rtol=1e-5)
+    np.testing.assert_allclose(maps["whitening"], expected["whitening_quick_gelu"], rtol=1e-5)
+    np.testing.assert_allclose(maps["conv_1"], expected["conv_1_quick_gelu"], rtol=1e-5)
     assert maps["conv_1"].shape == (7, 7, 64)
     assert grad_cam(single_view(fast), image[np.newaxis]).shape == (1, 16, 16)
 

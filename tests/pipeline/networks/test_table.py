@@ -98,7 +98,7 @@ def test_the_whitening_of_fast_cnn_has_no_bias_and_is_not_trained() -> None:
     assert rows["conv_1"]["what"] == "convolution, 64 filters of 3×3, same, without bias, linear"
     assert rows["conv_1_norm"]["what"] == "batch normalisation, without a scale"
     assert rows["conv_1_norm"]["trained"] == "yes"
-    assert rows["conv_1_gelu"]["what"] == "gelu"
+    assert rows["conv_1_quick_gelu"]["what"] == "quick_gelu"
     assert rows["views"]["what"] == "6 views of each image"
     assert rows["views"]["output"] == [12, 12, 3]
     assert rows["mean"]["output"] == [4]

@@ -52,7 +52,7 @@ class TestRefused:
             ("validation_fraction", "-0.1", "input should be greater than or equal to 0, not -0.1"),
             ("test_fraction", "0", "input should be greater than 0, not 0"),
             ("activation", "rellu", "input should be 'relu', 'sigmoid', 'tanh', 'leaky_relu', "
-             "'elu', 'gelu' or 'maxout', not 'rellu'"),
+             "'elu', 'gelu', 'quick_gelu' or 'maxout', not 'rellu'"),
             ("augmentation", "affin", "affin: unknown; did you mean affine?"),
             ("augmentation", "affine+affine", "affine stands twice; keep one of the two"),
             ("dtype", "float16", "input should be 'float32', 'mixed_bfloat16' or 'mixed_float16', "

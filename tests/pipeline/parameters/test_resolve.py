@@ -81,7 +81,7 @@ def test_fast_cnn_as_published():
     assert (values["epochs"], values["batch_size"], values["optimizer"]) == (8, 500, "muon")
     assert values["learning_rate_schedule"] == "linear"
     assert (values["augmentation"], values["test_time_views"]) == ("translate", 6)
-    assert (values["activation"], values["learning_rate"]) == ("gelu", 0.12)
+    assert (values["activation"], values["learning_rate"]) == ("quick_gelu", 0.12)
     assert (values["label_smoothing"], values["weight_decay"]) == (0.2, 0.11)
     plain = resolved(model="fast_cnn", augmentation=False, label_smoothing=0.0, test_time_views=1)
     assert (plain["augmentation"], plain["label_smoothing"]) == ("none", 0)
@@ -143,6 +143,12 @@ def test_ones_own_images_get_the_published_size(tmp_path):
          "optimizer: muon gives kernels a length of its own, which would undo the pretrained ones; "
          "fine-tune with another"),
         ({"warmup_epochs": 12}, "warmup_epochs: 12 of 12 epochs leave none to train; make it smaller"),
+        ({"progressive_resizing": 0.5},
+         "progressive_resizing: two_block_cnn takes images of one size; leave it null, or choose a "
+         "model that takes any: fast_cnn or resnet20"),
+        ({"model": "fast_cnn", "progressive_resizing": 0.3},
+         "progressive_resizing: 0.3 of 28 pixels are 8, too few for fast_cnn, which needs 9; make "
+         "it larger"),
         ({"early_stopping": 3, "validation_fraction": 0},
          "early_stopping: needs a validation part; set validation_fraction above 0"),
         ({"best_weights": True, "validation_fraction": 0},

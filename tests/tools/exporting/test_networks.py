@@ -35,6 +35,7 @@ VARIANTS = {
     "tanh": ("mnist_deep_cnn", {"activation": "tanh"}),
     "elu": ("mnist_cnn", {"activation": "elu"}),
     "gelu": ("double_conv_cnn", {"activation": "gelu"}),
+    "quick_gelu": ("double_conv_cnn", {"activation": "quick_gelu"}),
     "six views": ("fast_cnn", {"views": 6, "mirror": True}),
     "three views": ("fast_cnn", {"views": 6, "mirror": False}),
     "two views": ("resnet20", {"views": 2, "mirror": True}),
