@@ -197,18 +197,13 @@ def feed(batches: Any) -> Any:
     import tensorflow as tf
 
     first = batches[0]
-    free = batches.sizes is not None  # images of another height and width every epoch
 
     def read(number: Any) -> tuple[Any, ...]:
         batch = tf.numpy_function(
             lambda i: batches[int(i)], [number], [array.dtype for array in first]
         )
         for tensor, array in zip(batch, first, strict=True):
-            tensor.set_shape(
-                (None, None, None, array.shape[-1])
-                if free and array.ndim == 4
-                else (None, *array.shape[1:])
-            )
+            tensor.set_shape((None, *array.shape[1:]))
         return tuple(batch)
 
     options = tf.data.Options()

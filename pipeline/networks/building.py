@@ -79,12 +79,6 @@ def single_view(model: keras.Model) -> keras.Model:
     return model if end is model.output else keras.Model(start, end)
 
 
-def of_any_size(model: keras.Model) -> keras.Model:
-    """A fully convolutional model, sharing its layers, for images of any height and width."""
-    inputs = keras.Input((None, None, model.input_shape[-1]), dtype=model.input.dtype)
-    return keras.models.clone_model(model, inputs, clone_function=lambda layer: layer)
-
-
 def seen_once(model: keras.Model) -> tuple[Any, Any]:
     """The tensors between which a model sees each image once: its own, but for the views and
     the temperature."""

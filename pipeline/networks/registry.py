@@ -60,8 +60,7 @@ class Network:
     `dropout` has the published rate of each of its places, in order;
     `augmented_dropout` those for training with augmentation, where they differ.
     `smallest_image` is the least number of pixels a side that its arithmetic
-    allows. `channels` is the one number that it takes; None takes any. A network that is
-    `fully_convolutional` takes images of any size with the same weights.
+    allows. `channels` is the one number that it takes; None takes any.
     """
 
     name: str
@@ -71,7 +70,6 @@ class Network:
     augmented_dropout: tuple[float, ...] | None = None
     smallest_image: int = 1
     channels: int | None = None
-    fully_convolutional: bool = False
     refused_activations: tuple[str, ...] = ()
     base: Base | None = None
 

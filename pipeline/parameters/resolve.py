@@ -19,7 +19,6 @@ from pipeline.parameters.stages import (
     StageParameters,
     WeightsParameters,
 )
-from pipeline.training import progressive
 
 # What a preset publishes as a single value; null takes it.
 PUBLISHED = (
@@ -64,7 +63,6 @@ def resolve(parameters: Parameters) -> dict[str, Any]:
     if parameters.backend:
         backend.chosen(parameters.backend)  # an error now, not after the data are there
     _check_training(parameters, network, values, source)
-    _check_sizes(parameters, network, values, source)
     parallel.check(parameters.replicas, values["batch_size"], parameters.backend)
     return values
 
@@ -167,28 +165,6 @@ def _input(parameters: Parameters, network: Network, source: registry.DataSource
     if refusal:
         raise PipelineError(f"resize: {resize}: {source.name} has {refusal}; use stretch")
     return {"image_size": size, "channels": channels, "resize": resize}
-
-
-def _check_sizes(
-    parameters: Parameters, network: Network, values: dict[str, Any], source: registry.DataSource
-) -> None:
-    first = parameters.progressive_resizing
-    if first is None:
-        return
-    if not network.fully_convolutional:
-        able = [name for name, each in networks.networks().items() if each.fully_convolutional]
-        raise PipelineError(
-            f"progressive_resizing: {network.name} takes images of one size; leave it null, or "
-            f"choose a model that takes any: {' or '.join(able)}"
-        )
-    own = source.descriptor.image_shape[:2] if source.descriptor else (0, 0)
-    whole = sides(values["image_size"], own)
-    side = min(progressive.sizes(*whole, first, values["epochs"])[0])
-    if side < network.smallest_image:
-        raise PipelineError(
-            f"progressive_resizing: {first:g} of {min(whole)} pixels are {side}, too few for "
-            f"{network.name}, which needs {network.smallest_image}; make it larger"
-        )
 
 
 def _check_training(

@@ -74,7 +74,6 @@ class Parameters(Checked):
     augmentation: str | None
     mixup: Annotated[Number, Field(ge=0, le=100)]
     cutmix: Annotated[Number, Field(ge=0, le=100)]
-    progressive_resizing: Annotated[Number, Field(gt=0, lt=1)] | None
     epochs: Annotated[Count, Field(le=100_000)] | None
     batch_size: Annotated[Count, Field(le=65_536)] | None
     optimizer: Optimizer | None

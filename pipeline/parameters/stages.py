@@ -96,7 +96,6 @@ class TrainParameters(StageParameters):
     augmentation: str
     mixup: float
     cutmix: float
-    progressive_resizing: float | None
     epochs: int
     batch_size: int
     optimizer: str

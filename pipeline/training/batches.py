@@ -1,12 +1,11 @@
 """Batches for `model.fit`, whose order and augmentation depend on the seed and the epoch alone."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from pipeline.training import augmentation, progressive, shuffling
+from pipeline.training import augmentation, shuffling
 from pipeline.training.mixing import mix
 from pipeline.training.share import ALONE, Part, Share
 
@@ -32,8 +31,6 @@ class Batches(keras.utils.PyDataset):
             translate mirrors half of them in the first epoch and the
             others in the next, and so on (alternating flip, arXiv 2404.00498).
         mixup: and `cutmix`: see `pipeline.training.mixing`; 0 for none.
-        sizes: the height and width of each epoch's images (`pipeline.training.progressive`);
-            None for those of the arrays.
         class_weights: float32 (classes,), or None for all alike.
         share: which rows of every batch are given out, with what is drawn at random for them
             in the whole batch. Of an epoch in a new order as many images are left out as
@@ -53,7 +50,6 @@ class Batches(keras.utils.PyDataset):
         mirror: bool = False,
         mixup: float = 0.0,
         cutmix: float = 0.0,
-        sizes: Sequence[tuple[int, int]] | None = None,
         class_weights: np.ndarray | None = None,
         share: Share = ALONE,
     ) -> None:
@@ -70,7 +66,6 @@ class Batches(keras.utils.PyDataset):
         self._mirror = mirror
         self._mixup = mixup
         self._cutmix = cutmix
-        self.sizes = sizes
         self._class_weights = class_weights
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
         self._ahead = shuffling.Ahead(inputs)
@@ -114,8 +109,6 @@ class Batches(keras.utils.PyDataset):
 
     def _drawn(self, rows: slice | np.ndarray, generator: Any) -> tuple[np.ndarray, np.ndarray]:
         inputs, labels = np.asarray(self._inputs[rows]), np.asarray(self._labels[rows])
-        if self.sizes is not None:
-            inputs = progressive.resized(inputs, self.sizes[self.epoch])
         for word in self._augmentation.split("+"):
             inputs = self._augmented(word, inputs, rows, generator)
         return mix(inputs, labels, self._mixup, self._cutmix, generator)

@@ -213,7 +213,7 @@ class _Keeper(keras.callbacks.Callback):
         if not self._forecast and self._share.first:
             self._forecast = True
             soon = estimate.of_epochs(seconds, self._phase.epochs - len(self.rows()))
-            if soon and self._phase.train.sizes is None:  # else the next epochs take longer
+            if soon:
                 say("train", soon)
         if should_stop(self.rows(), self._phase.early_stopping):
             if self._share.first:

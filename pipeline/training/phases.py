@@ -9,14 +9,13 @@ import numpy as np
 from pipeline.datasets.dropped import dropped
 from pipeline.networks import build as build_network
 from pipeline.networks import registry
-from pipeline.networks.building import of_any_size, seen_once, single_view
+from pipeline.networks.building import seen_once, single_view
 from pipeline.networks.graph import base_layers
 from pipeline.networks.predicting import EVALUATION_BATCH
 from pipeline.networks.whitening import fit_whitening
 from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths
 from pipeline.runtime.arrays import load_array
-from pipeline.training import progressive
 from pipeline.training.batches import Batches, Kept, balanced_weights
 from pipeline.training.fitting import Phase
 from pipeline.training.share import ALONE, Share
@@ -71,11 +70,6 @@ def phases(
         if layer:
             folder, source = paths.FEATURES, f"{{}}_{kept}.npy"
             part_of_model = keras.Model(model.get_layer(layer).output, seen_once(model)[1])
-        first, sizes = parameters.progressive_resizing, None
-        if first is not None:
-            height, width, _ = dataset["image_shape"]
-            sizes = progressive.sizes(height, width, first, epochs)
-            part_of_model = of_any_size(part_of_model)
         inputs = {
             part: load_array(folder / source.format(part)) for part in ("train", "validation")
         }
@@ -97,7 +91,6 @@ def phases(
                 mirror=dataset["mirrored"],
                 mixup=parameters.mixup,
                 cutmix=parameters.cutmix,
-                sizes=sizes,
                 class_weights=weights,
                 share=share,
             ),

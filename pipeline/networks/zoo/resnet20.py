@@ -24,7 +24,6 @@ from pipeline.networks.registry import Published, network
         normalization="standard",
     ),
     smallest_image=4,
-    fully_convolutional=True,
     refused_activations=("maxout",),
 )
 def resnet20(x: Any, layers: Any) -> Any:

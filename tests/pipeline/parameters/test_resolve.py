@@ -143,12 +143,6 @@ def test_ones_own_images_get_the_published_size(tmp_path):
          "optimizer: muon gives kernels a length of its own, which would undo the pretrained ones; "
          "fine-tune with another"),
         ({"warmup_epochs": 12}, "warmup_epochs: 12 of 12 epochs leave none to train; make it smaller"),
-        ({"progressive_resizing": 0.5},
-         "progressive_resizing: two_block_cnn takes images of one size; leave it null, or choose a "
-         "model that takes any: fast_cnn or resnet20"),
-        ({"model": "fast_cnn", "progressive_resizing": 0.3},
-         "progressive_resizing: 0.3 of 28 pixels are 8, too few for fast_cnn, which needs 9; make "
-         "it larger"),
         ({"early_stopping": 3, "validation_fraction": 0},
          "early_stopping: needs a validation part; set validation_fraction above 0"),
         ({"best_weights": True, "validation_fraction": 0},
