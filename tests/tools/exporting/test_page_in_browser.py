@@ -102,19 +102,38 @@ def answers(made: Path, pixels: np.ndarray) -> tuple[list[str], np.ndarray]:
     return [names[i] for i in found.argmax(axis=1)], found.max(axis=1)
 
 
-def test_two_hundred_test_images(opened, made, tmp_path):
+def named(driver, made: Path, folder: Path) -> tuple[list[dict], list[str], np.ndarray]:
+    """What the page says of the test images, and what Python does."""
     images = np.load(made.parents[2] / paths.PREPARED / "test_images.npy")[:IMAGES]
-    pictures = [tmp_path / f"{i}.png" for i in range(IMAGES)]
+    pictures = [folder / f"{i}.png" for i in range(IMAGES)]
     for path, pixels in zip(pictures, images, strict=True):
         Image.fromarray(pixels).save(path)
-    told = choose(opened, pictures)
-    classes, sure = answers(made, images)
+    told = choose(driver, pictures)
     assert [each["name"] for each in told] == [path.name for path in pictures]
+    return told, *answers(made, images)
+
+
+def test_two_hundred_test_images(opened, made, tmp_path):
+    told, classes, sure = named(opened, made, tmp_path)
     assert [each["class"] for each in told] == classes
     assert len(set(classes)) == 4
     # The runtime's sums are in another order; in 8 bits a rounding may go the other way.
     tolerance = 0.05 if "int8" in str(made) else 1e-3
     np.testing.assert_allclose([float(each["probability"]) for each in told], sure, atol=tolerance)
+
+
+def test_a_lite_base(browser, tmp_path, monkeypatch):
+    """Of random weights, whose answers lie near each other: the probabilities say more."""
+    write_workspace(
+        tmp_path / "w", monkeypatch, network="efficientnet_lite0", size=64, channels=3, classes=4,
+        counts=(40, 10, IMAGES), epochs=0,
+    )  # fmt: skip
+    made = exported("--to", "html") / "classify.html"
+    browser.get(made.as_uri())
+    wait_for(browser, lambda: status(browser) == "Ready.")
+    told, classes, sure = named(browser, made, tmp_path)
+    np.testing.assert_allclose([float(each["probability"]) for each in told], sure, atol=1e-3)
+    assert np.mean([each["class"] == name for each, name in zip(told, classes, strict=True)]) > 0.98
 
 
 def test_photographs_of_other_sizes(opened, made, tmp_path):
