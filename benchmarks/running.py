@@ -1,7 +1,7 @@
 """Measuring what is missing, A B A B, and going on where an earlier start stopped."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,10 +84,13 @@ class Benchmark:
         modules = source.closure(*variant.modules, root=root, left_out=())
         return source.digest(modules, stages)[:16]
 
-    def run(self, pairs: Sequence[Pair], again: bool = False) -> Outcome:
+    def run(
+        self, pairs: Sequence[Pair], keep: Callable[[Outcome], None], again: bool = False
+    ) -> Outcome:
         """Measure what is missing of the pairs, or all of them `again`.
 
-        A pair whose data are not there, or that fails, is skipped with a line.
+        A pair whose data are not there, or that fails, is skipped with a line. `keep` is
+        called with all that stands whenever there is more of it.
 
         Raises:
             PipelineError: another process measures here.
@@ -103,7 +106,7 @@ class Benchmark:
             done = {} if again else dict(outcome.standing)
             for pair in pairs:
                 try:
-                    self._pair(pair, done, outcome)
+                    self._pair(pair, done, outcome, keep)
                 except PipelineError as error:
                     outcome.skipped[pair.name] = str(error)
                     say("bench", f"{pair.name}: skipped: {error}")
@@ -112,7 +115,11 @@ class Benchmark:
             return outcome
 
     def _pair(
-        self, pair: Pair, done: Mapping[tuple[str, str, int], Record], outcome: Outcome
+        self,
+        pair: Pair,
+        done: Mapping[tuple[str, str, int], Record],
+        outcome: Outcome,
+        keep: Callable[[Outcome], None],
     ) -> None:
         asked_for = pair.measurements()
         missing = [
@@ -138,6 +145,7 @@ class Benchmark:
             record = self._measure(pair, variant, number, workspace, asked)
             self.journal.append(record)
             outcome.standing[pair.name, variant.name, number] = record
+            keep(outcome)
             place = total - len(missing) + missing.index((number, variant)) + 1
             say("bench", f"{pair.name}: [{place}/{total}] {variant.name}: {record.seconds:.1f} s")
 

@@ -243,6 +243,8 @@ def test_a_killed_benchmark_goes_on_and_measures_nothing_twice(repository):
     _, errors = process.communicate()
     assert process.returncode == 130
     assert errors == b"bench: stopped; the same command resumes from here\n"
+    found = json.loads((repository / "reports/benchmark.json").read_text())
+    assert found["pairs"]["toy"]["variants"]["B"]["accuracy"] == [0.542]  # of what was stopped
     assert not working_in(repository / ".state")
     assert journal(repository) == before
 
