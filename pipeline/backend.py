@@ -8,14 +8,13 @@ import contextlib
 import importlib.util
 import os
 import platform
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, did_you_mean
 from pipeline.runtime import machine
-from pipeline.runtime.imports import absent, uncollected
+from pipeline.runtime.imports import absent, silent_stderr, uncollected
 
 # Keras' backends that have gradients, each by the name of its package.
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -42,7 +41,7 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
     _set_environment(backend, threads, deterministic)
     # TensorFlow Lite imports JAX where it is installed.
     unused = (*UNUSED, "jax") if backend == "tensorflow" else UNUSED
-    with _silent_stderr(), uncollected(), absent(*unused):
+    with silent_stderr(), uncollected(), absent(*unused):
         import keras
 
     if backend == "tensorflow":
@@ -57,14 +56,14 @@ def configure(seed: int, threads: int, deterministic: bool, dtype: str) -> None:
         import jax
 
         # Where there is no GPU its plugin for CUDA says so in a traceback, and goes on without.
-        with contextlib.nullcontext() if has_nvidia() else _silent_stderr():
+        with contextlib.nullcontext() if has_nvidia() else silent_stderr():
             jax.devices()
     elif backend == "torch":
         import torch
 
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
-    with _silent_stderr():  # beside another backend TensorFlow is imported here, to be seeded too
+    with silent_stderr():  # beside another backend TensorFlow is imported here, to be seeded too
         keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(dtype)
 
@@ -214,24 +213,6 @@ def feed(batches: Any) -> Any:
 def has_nvidia() -> bool:
     """Whether there is a driver of an NVIDIA GPU."""
     return any(Path(path).exists() for path in DRIVERS)
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Nothing on standard error, C++ included: TensorFlow's while it is imported, for it
-    has not read its log level yet, and JAX's of a GPU that is not there.
-
-    What fails raises as ever.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def cpu_flags() -> list[str]:

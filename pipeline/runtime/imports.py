@@ -1,9 +1,11 @@
-"""Importing large libraries in less time."""
+"""Importing large libraries in less time, and in silence."""
 
 import contextlib
 import gc
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -40,3 +42,21 @@ def absent(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Nothing on standard error, C++ included: TensorFlow's while it is imported, for it
+    has not read its log level yet, and JAX's of a GPU that is not there.
+
+    What fails raises as ever.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
