@@ -5,11 +5,14 @@ from typing import Any, TypedDict
 
 import keras
 
+from pipeline import backend
 from pipeline.networks import layers, registry
 from pipeline.networks.bases import CAFFE, Pixels
 from pipeline.networks.blocks import Layers
 from pipeline.networks.temperature import Temperature
 from pipeline.networks.views import MeanOfViews, Views
+
+layers.FusedBatchNormalization.operation = backend.batch_norm
 
 
 class Normalization(TypedDict):

@@ -1,11 +1,10 @@
 """The layers that Keras does not have, each registered so that a saved model loads."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
-
-from pipeline import backend
 
 MAXOUT_PIECES = 2
 
@@ -50,17 +49,21 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, trained by the backend's one operation where it has it.
 
     Keras' own arithmetic goes over the maps ten times, in float32 even where they are in
-    bfloat16, which costs a fifth of `fast_cnn`'s step.
+    bfloat16, which costs a fifth of `fast_cnn`'s step. A model that is only loaded, to predict,
+    needs no operation: `pipeline.networks.building` gives it, as `pipeline.backend` has it.
     """
 
+    operation: ClassVar[Callable[..., Any] | None] = None
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not (training and self.trainable):
-            return super().call(inputs, training=False, mask=mask)
+        operation = type(self).operation
+        if operation is None or not (training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
         channels = (inputs.shape[-1],)
         scale = self.gamma if self.scale else keras.ops.ones(channels)
         offset = self.beta if self.center else keras.ops.zeros(channels)
         scale, offset = (keras.ops.convert_to_tensor(each) for each in (scale, offset))
-        fused = backend.batch_norm(inputs, scale, offset, self.epsilon)
+        fused = operation(inputs, scale, offset, self.epsilon)
         if fused is None:
             return super().call(inputs, training=True, mask=mask)
         outputs, mean, variance = fused

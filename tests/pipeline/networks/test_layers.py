@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline import backend
+from pipeline.networks import building
 from pipeline.networks.layers import FusedBatchNormalization, QuickGelu
 
 MAPS = np.random.default_rng(0).normal(3, 2, (6, 5, 4, 3)).astype("float32")
@@ -29,6 +30,7 @@ def trained_once(kind, dtype: str, **options):
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 4e-2)])
 def test_the_fused_normalisation_is_keras_own(dtype, tolerance, options):
+    assert building.layers.FusedBatchNormalization.operation is backend.batch_norm
     ours = trained_once(FusedBatchNormalization, dtype, **options)
     keras_own = trained_once(keras.layers.BatchNormalization, dtype, **options)
     for mine, theirs in zip(ours[:2], keras_own[:2], strict=True):
