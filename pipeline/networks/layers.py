@@ -49,7 +49,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, trained by the backend's one operation where it has it.
 
     Keras' own arithmetic goes over the maps ten times, in float32 even where they are in
-    bfloat16, which costs a fifth of `fast_cnn`'s step. A model that is only loaded, to predict,
+    bfloat16, which costs a tenth of `fast_cnn`'s step. A model that is only loaded, to predict,
     needs no operation: `pipeline.networks.building` gives it, as `pipeline.backend` has it.
     """
 

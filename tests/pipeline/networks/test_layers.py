@@ -12,7 +12,7 @@ MAPS = np.random.default_rng(0).normal(3, 2, (6, 5, 4, 3)).astype("float32")
 
 
 def trained_once(kind, dtype: str, **options):
-    """What a layer gives in training, its gradients by a sum of squares, and its variables."""
+    """What a layer gives in training, the gradient of a weighted sum of it, and what has moved."""
     layer = kind(dtype=dtype, momentum=0.6, **options)
     inputs = keras.ops.convert_to_tensor(MAPS)
     layer.build(MAPS.shape)
@@ -22,9 +22,9 @@ def trained_once(kind, dtype: str, **options):
     gradient = backend.gradient(
         lambda x: keras.ops.sum(slope * keras.ops.cast(layer(x, training=True), "float32")), inputs
     )
-    before = [keras.ops.convert_to_numpy(v) for v in layer.non_trainable_variables]
+    moved = [keras.ops.convert_to_numpy(v) for v in layer.non_trainable_variables]
     outputs = keras.ops.convert_to_numpy(keras.ops.cast(layer(inputs, training=True), "float32"))
-    return outputs, keras.ops.convert_to_numpy(gradient), before
+    return outputs, keras.ops.convert_to_numpy(gradient), moved
 
 
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}])
