@@ -161,11 +161,12 @@ def _weights(workspace: Path) -> None:
         "backend.configure(0, 1, True, 'float32')\n"
         "from pipeline.pretrained import arrays, weights\n"
         "from pipeline.runtime import files, paths\n"
+        "from pipeline.runtime.arrays import save_arrays\n"
         "draw = np.random.default_rng(0)\n"
         f"shapes = arrays.layout({MODEL!r}).shapes.items()\n"
         "found = {n: np.abs(draw.standard_normal(s, dtype='float32')) * 0.1 for n, s in shapes}\n"
         "paths.WEIGHTS.mkdir(parents=True)\n"
-        "weights.save_arrays(paths.WEIGHTS / weights.ARRAYS_FILE, found)\n"
+        "save_arrays(paths.WEIGHTS / weights.ARRAYS_FILE, found)\n"
         "record = {'sha256': arrays.digest(found), 'pretrained_weights': 'random'}\n"
         "files.write_json(paths.WEIGHTS / weights.RECORD_FILE, record)\n"
     )

@@ -1,7 +1,7 @@
 """Draw the figures and write the report, one HTML file that opens without a network.
 
-Reads data/params/report.json, data/prepared, data/explanations, data/twins, what train and
-evaluate wrote in reports/, and data/weights/weights.json where a model has a
+Reads data/params/report.json, data/prepared, data/explanations, data/first_batch.npz, data/twins,
+what train and evaluate wrote in reports/, and data/weights/weights.json where a model has a
 pretrained base. Writes reports/report.html and reports/figures/*.png.
 """
 

@@ -2,9 +2,9 @@
 
 Reads data/params/train.json, data/prepared, data/weights, data/features and
 data/twins/dropped.json (training images that are left out).
-Writes data/model/model.keras, which takes raw uint8 pixels, reference.npz beside
-it (what its answers are measured with, from the validation part), and
-reports/history.csv, a row an epoch, as it goes. A killed run resumes after its
+Writes data/first_batch.npz (what it sees first), data/model/model.keras, which takes raw uint8
+pixels, reference.npz beside it (what its answers are measured with, from the validation part),
+and reports/history.csv, a row an epoch, as it goes. A killed run resumes after its
 last finished epoch and ends with the same bytes as one that nobody killed.
 """
 
@@ -18,7 +18,7 @@ from pipeline.parameters.stages import TrainParameters
 from pipeline.runtime import files, paths, resume
 from pipeline.runtime.locks import one_at_a_time
 from pipeline.runtime.stage import run_stage, say
-from pipeline.tracking.training import Account, describe, finish, keep_epochs
+from pipeline.tracking.training import Account, describe, finish, keep_epochs, show_first_batch
 
 NO_VALIDATION = (
     "calibration: temperature is fitted on a validation part, and there is none; "
@@ -49,17 +49,17 @@ def _train(
 ) -> None:
     from pipeline.evaluation.measuring import measured
     from pipeline.networks import saving
-    from pipeline.training import checkpoint, fitting, phases, replicas
+    from pipeline.training import checkpoint, first_batch, fitting, phases, replicas
     from pipeline.training.history import write_history
 
-    progress = checkpoint.read_progress(folder / fitting.CHECKPOINT)
-    if progress:
-        say("train", f"resuming after epoch {len(progress.history)}, from a run that was stopped")
-    else:
-        progress = checkpoint.Progress()
+    progress = checkpoint.read_progress(folder / fitting.CHECKPOINT) or checkpoint.Progress()
+    if done := len(progress.history):
+        say("train", f"resuming after epoch {done}, from a run that was stopped")
     described = describe(parameters, dataset, environment)
     record = tracking.start_run(*described, progress.run_id)
     progress.run_id = record.run_id
+    if first_batch.write(parameters, dataset):
+        show_first_batch(record, dataset["classes"])
     keep_epochs(record, progress.history)  # MLflow may have missed the last one
 
     def on_epoch(progress: checkpoint.Progress) -> None:

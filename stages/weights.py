@@ -27,7 +27,8 @@ def main() -> None:
     # Seconds of imports that a model without a base does not need.
     from pipeline.networks import registry
     from pipeline.pretrained import arrays, imagenet, weights_file
-    from pipeline.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record, save_arrays
+    from pipeline.pretrained.weights import ARRAYS_FILE, RECORD_FILE, Record
+    from pipeline.runtime.arrays import save_arrays
 
     # Keras builds the base, for its shapes; nothing is drawn or computed here.
     backend.configure(seed=0, threads=1, deterministic=True, dtype="float32")

@@ -30,6 +30,7 @@ OUTS = (
     "reports/history.csv",
     "reports/predictions.csv",
     "reports/report.html",
+    "data/first_batch.npz",
     "data/model/model.keras",
 )
 

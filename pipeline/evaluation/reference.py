@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.evaluation.unlike import Unlike
-from pipeline.runtime import files
+from pipeline.runtime.arrays import save_arrays
 
 NAME = "reference.npz"
 
@@ -29,7 +29,6 @@ class Reference:
     unlike: Unlike
 
     def save(self, path: Path) -> None:
-        """np.savez dates its entries 1980-01-01, so the same arrays give the same bytes."""
         arrays = {
             "temperature": np.float64(self.temperature),
             "applied": np.bool_(self.applied),
@@ -38,8 +37,7 @@ class Reference:
             "points": self.unlike.points,
             "threshold": np.float64(self.unlike.threshold),
         }
-        with files.atomic(path) as partial, partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        save_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Reference | None":

@@ -12,6 +12,7 @@ from pipeline.explain.mistakes import worst_mistakes
 from pipeline.networks.building import single_view
 from pipeline.networks.table import layer_rows
 from pipeline.runtime import files
+from pipeline.runtime.arrays import save_arrays
 
 MISTAKES = 24  # how many of the worst the report shows
 LAYERS = 8
@@ -58,15 +59,9 @@ def write_explanations(
     worst = worst_mistakes(labels, probabilities, mistakes)
     maps = activations(seen_once, np.asarray(images[explain_image]), LAYERS)
     heat = grad_cam(seen_once, np.asarray(images[worst]))
-    _write_arrays(folder / "activations.npz", maps)
-    _write_arrays(folder / "grad_cam.npz", {"maps": heat})
+    save_arrays(folder / "activations.npz", maps)
+    save_arrays(folder / "grad_cam.npz", {"maps": heat})
     files.write_json(
         folder / "explanations.json",
         {"image": explain_image, "layers": list(maps), "mistakes": worst.tolist()},
     )
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """np.savez dates its entries 1980-01-01, so the same arrays give the same bytes."""
-    with files.atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]

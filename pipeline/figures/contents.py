@@ -19,6 +19,7 @@ from pipeline.figures import (
     tiles,
     trusted,
 )
+from pipeline.figures.first_batch import first_batch_figure
 from pipeline.figures.page import data_uri, percent
 from pipeline.figures.reliability import Reliability, reliability, reliability_figure
 from pipeline.figures.results import Results
@@ -48,6 +49,8 @@ def layers(results: Results) -> dict[str, bytes]:
 def sheets(results: Results) -> dict[str, bytes]:
     """The PNGs of many images: the page has the images one by one, with words beside them."""
     drawn = {"samples": pictures.samples_figure(results.samples, results.classes)}
+    if results.first_batch:
+        drawn["first_batch"] = first_batch_figure(results.first_batch, results.classes)
     if results.mistakes:
         drawn["mistakes"] = pictures.mistakes_figure(results.mistakes, results.classes)
     return drawn
@@ -99,6 +102,10 @@ def words(results: Results) -> dict[str, Any]:
         "explained": _explained(results),
         "resized": _resized(results),
         "samples": samples,
+        "first_batch": [
+            {"picture": _picture(seen.image), "label": seen.label(results.classes)}
+            for seen in results.first_batch
+        ],
         "samples_single": max(len(images) for images in results.samples) == 1,
         "audit": audit.sentences(results.audit),
         "changes": changes.sentences(results.dataset, results.parameters),

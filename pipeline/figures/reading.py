@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.figures import classes, confusion, curves, pictures, tiles, trusted
+from pipeline.figures.first_batch import seen_first
 from pipeline.figures.results import Explained, Predictions, Results
 from pipeline.parameters.stages import ReportParameters
 from pipeline.runtime import files, paths
@@ -47,6 +48,7 @@ def read_results() -> Results:
         confusion=_confusion(len(dataset["classes"])),
         predictions=predictions,
         samples=_samples(len(dataset["classes"])),
+        first_batch=seen_first(**_arrays(paths.FIRST_BATCH)),
         mistakes=_mistakes(images, predictions, dataset["classes"], explanations["mistakes"]),
         explained=_explained(images, explanations),
         layers=_json(paths.EXPLANATIONS / "layers.json"),

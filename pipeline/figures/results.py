@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.figures.classes import ClassScore
 from pipeline.figures.curves import History
+from pipeline.figures.first_batch import Seen
 from pipeline.figures.pictures import Mistake
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ class Results:
     `metrics`, `audit` and `weights` are the JSON files of those names (audit
     is None for a set that ships as arrays, weights for a model without a
     base); `confusion` is (classes, classes), or None where that is too large
-    to draw; `samples` are a few (H, W, 3) training images of each class; `layers`
-    are the model's own (see `pipeline.networks.table`).
+    to draw; `samples` are a few (H, W, 3) training images of each class, `first_batch`
+    is what training saw of some, where it saw them altered; `layers` are the
+    model's own (see `pipeline.networks.table`).
     """
 
     parameters: dict[str, Any]
@@ -62,6 +64,7 @@ class Results:
     confusion: np.ndarray | None
     predictions: Predictions
     samples: Sequence[Sequence[np.ndarray]]
+    first_batch: list[Seen]
     mistakes: list[Mistake]
     explained: Explained
     layers: list[dict[str, Any]]

@@ -11,9 +11,9 @@ from pipeline.errors import PipelineError
 from pipeline.networks.bases import ImageNet, KerasFile
 from pipeline.pretrained import wheel
 from pipeline.pretrained.arrays import Arrays, Layout, digest, layout
-from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime import files
+from pipeline.runtime.arrays import save_arrays
 from pipeline.runtime.downloader import (
     cache_folder,
     download,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.pretrained.arrays import Arrays, array_names
-from pipeline.runtime import files
+from pipeline.pretrained.arrays import array_names
 
 if TYPE_CHECKING:
     import keras
@@ -25,12 +24,6 @@ class Record(TypedDict):
     source: str
     sha256: str
     licence: str
-
-
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write the arrays under their names; the same arrays give the same bytes."""
-    with files.atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_into(model: "keras.Model", folder: Path) -> None:

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +29,12 @@ def load_array(path: Path) -> Array:
     """
     array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Write an .npz file, of the same bytes for the same arrays: np.savez dates them 1980-01-01."""
+    with files.atomic(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def read_in_steps(path: Path, step_bytes: int = 8 << 20) -> Iterator[Array]:

@@ -17,6 +17,7 @@ WEIGHTS = Path("data/weights")
 PREPARED = Path("data/prepared")
 FEATURES = Path("data/features")
 TWINS = Path("data/twins")
+FIRST_BATCH = Path("data/first_batch.npz")
 MODEL = Path("data/model")
 MODEL_FILE = MODEL / "model.keras"
 EXPLANATIONS = Path("data/explanations")

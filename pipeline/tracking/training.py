@@ -4,11 +4,14 @@ What the store does not take at the end is kept in .state/mlflow, under the mode
 stage `report` writes it when the store can be used again (`catch_up`).
 """
 
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pipeline.parameters.stages import ReportParameters, TrainParameters, code_of_all
 from pipeline.runtime import files, paths
@@ -49,6 +52,21 @@ def describe(
 
         tags["weights_from"] = imagenet.carrier(parameters.model) or "DVC's cache"
     return ReportParameters.read().resolved, tags
+
+
+def show_first_batch(record: Record, classes: list[str]) -> None:
+    """Log data/first_batch.npz as a picture: in MLflow's page a wrong augmentation is seen before
+    the first epoch ends."""
+    if record.store is None:
+        return
+    from pipeline.figures.first_batch import first_batch_figure, seen_first
+
+    with np.load(paths.FIRST_BATCH, allow_pickle=False) as found:
+        seen = seen_first(found["images"], found["labels"])
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "first_batch.png"
+        picture.write_bytes(first_batch_figure(seen, classes))
+        record.log_artifact(picture)
 
 
 def keep_epochs(record: Record, history: Sequence[Mapping[str, Any]]) -> None:

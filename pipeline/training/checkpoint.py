@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.runtime import files
+from pipeline.runtime.arrays import save_arrays
 
 Row = dict[str, Any]
 
@@ -38,8 +38,7 @@ def save(path: Path, model: keras.Model, progress: Progress) -> None:
     arrays: dict[str, Any] = {f"model_{i:04}": np.asarray(v) for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i:04}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
     text = np.frombuffer(json.dumps(asdict(progress)).encode(), "uint8")
-    with files.atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, progress=text, **arrays)
+    save_arrays(path, arrays | {"progress": text})
 
 
 def read_progress(path: Path) -> Progress | None:
@@ -66,8 +65,7 @@ def restore(path: Path, model: keras.Model) -> None:
 def save_weights(path: Path, model: keras.Model) -> None:
     """Write the model's weights alone, for the best epoch."""
     arrays: dict[str, Any] = {f"weight_{i:04}": np.asarray(w) for i, w in enumerate(model.weights)}
-    with files.atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
+    save_arrays(path, arrays)
 
 
 def load_weights(path: Path, model: keras.Model) -> None:

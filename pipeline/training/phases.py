@@ -46,6 +46,34 @@ def build(parameters: TrainParameters, dataset: dict[str, Any]) -> keras.Model:
     return model
 
 
+def training_batches(
+    inputs: np.ndarray,
+    parameters: TrainParameters,
+    dataset: dict[str, Any],
+    share: Share = ALONE,
+) -> Batches:
+    """The training part in batches, as the parameters draw them, without what is left out of it.
+
+    Args:
+        inputs: the training images, or the maps that are kept of them.
+    """
+    labels, left_out = load_array(paths.PREPARED / "train_labels.npy"), dropped()
+    labels = np.delete(labels, left_out, axis=0) if left_out else labels
+    return Batches(
+        Kept(inputs, left_out) if left_out else inputs,
+        labels,
+        parameters.batch_size,
+        seed=parameters.seed,
+        shuffle=True,
+        augmentation=parameters.augmentation,
+        mirror=dataset["mirrored"],
+        mixup=parameters.mixup,
+        cutmix=parameters.cutmix,
+        class_weights=balanced_weights(labels) if parameters.class_weights else None,
+        share=share,
+    )
+
+
 def phases(
     model: keras.Model,
     parameters: TrainParameters,
@@ -59,10 +87,7 @@ def phases(
     `fine_tune_from` on. Both run on the maps that the stage `features` has
     kept, where there are any, so that the frozen layers run once.
     """
-    labels = {part: load_array(paths.PREPARED / f"{part}_labels.npy") for part in paths.PARTS}
-    left_out = dropped()
-    labels["train"] = np.delete(labels["train"], left_out, axis=0) if left_out else labels["train"]
-    weights = balanced_weights(labels["train"]) if parameters.class_weights else None
+    labels = load_array(paths.PREPARED / "validation_labels.npy")
 
     def phase(name: str, kept: str | None, epochs: int, learning_rate: float) -> Phase:
         folder, source, part_of_model = paths.PREPARED, "{}_images.npy", single_view(model)
@@ -74,26 +99,12 @@ def phases(
             part: load_array(folder / source.format(part)) for part in ("train", "validation")
         }
         validation = None
-        if len(labels["validation"]):
-            validation = Batches(
-                inputs["validation"], labels["validation"], EVALUATION_BATCH, share=share
-            )
+        if len(labels):
+            validation = Batches(inputs["validation"], labels, EVALUATION_BATCH, share=share)
         return Phase(
             name=name,
             model=part_of_model,
-            train=Batches(
-                Kept(inputs["train"], left_out) if left_out else inputs["train"],
-                labels["train"],
-                parameters.batch_size,
-                seed=parameters.seed,
-                shuffle=True,
-                augmentation=parameters.augmentation,
-                mirror=dataset["mirrored"],
-                mixup=parameters.mixup,
-                cutmix=parameters.cutmix,
-                class_weights=weights,
-                share=share,
-            ),
+            train=training_batches(inputs["train"], parameters, dataset, share),
             validation=validation,
             epochs=epochs,
             optimizer=parameters.optimizer,

@@ -19,8 +19,8 @@ import pytest
 
 from pipeline import backend
 from pipeline.errors import PipelineError
-from pipeline.pretrained.weights import save_arrays
 from pipeline.runtime import files, paths
+from pipeline.runtime.arrays import save_arrays
 from tests import forking
 from tests.pipeline.pretrained.support import random_arrays
 from tests.support import recorded_runs, refusal, run_stage, set_parameters, write_prepared

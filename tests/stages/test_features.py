@@ -17,10 +17,9 @@ from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained import extraction
 from pipeline.pretrained.arrays import digest, layout
 from pipeline.pretrained.frozen import FrozenBase
-from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file
 from pipeline.runtime import estimate, files, paths
-from pipeline.runtime.arrays import ArrayWriter
+from pipeline.runtime.arrays import ArrayWriter, save_arrays
 from stages import features
 from tests import forking
 from tests.pipeline.pretrained.support import random_arrays

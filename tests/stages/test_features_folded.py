@@ -15,8 +15,8 @@ from pipeline.networks.graph import base_layers
 from pipeline.networks.predicting import both_columns
 from pipeline.parameters.stages import FeaturesParameters
 from pipeline.pretrained.arrays import array_names, digest
-from pipeline.pretrained.weights import save_arrays
 from pipeline.runtime import files, paths
+from pipeline.runtime.arrays import save_arrays
 from tests.pipeline.networks.support import IMAGENET, marked, randomised
 from tests.stages.test_features import outs, run_killed_after
 from tests.support import write_prepared

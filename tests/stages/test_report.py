@@ -152,6 +152,17 @@ def test_it_holds_no_path_of_the_machine(workspace):
     assert "ab" * 32 in page.text
 
 
+def test_what_training_saw_first_stands_under_data_where_it_was_altered():
+    write_run()
+    assert "As training saw them" not in report().text
+    shutil.rmtree("data")
+    write_run(first_labels=((0, 1, 0), (0.25, 0, 0.75)), augmentation="affine", mixup=0.2)
+    text = report().text
+    assert "the first 2 images of the first step, augmented ( affine ) and mixed" in text
+    assert "dog bird 75%, cat 25%" in re.sub(" +", " ", text)
+    assert (paths.FIGURES / "first_batch.png").exists()
+
+
 def test_names_are_text_not_markup_and_korean_ones_stay_as_they_are():
     write_run(classes=("<b>cat</b>", "고양이", "$x_1$ & 'y'"), names=True)
     page = report()

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,13 +86,16 @@ def test_the_same_parameters_give_the_same_bytes_and_others_do_not(workspace):
     for seed in (1, 1, 2):
         ready(epochs=2, seed=seed, augmentation=True, learning_rate_schedule="one_cycle")
         train()
-        outs = (MODEL, paths.REPORTS / "history.csv", paths.MODEL / "reference.npz")
+        history = paths.REPORTS / "history.csv"
+        outs = (MODEL, history, paths.MODEL / "reference.npz", paths.FIRST_BATCH)
         digests.append(tuple(map(files.sha256, outs)))
     assert digests[0] == digests[1]
     assert digests[0][0] != digests[2][0]
     recorded = recorded_runs(workspace)
     assert recorded.status.tolist() == ["FINISHED"] * 3  # the same again is another run
     assert recorded.run_id.nunique() == 3
+    for place in recorded.artifact_uri:
+        assert (Path(place.removeprefix("file://")) / "first_batch.png").stat().st_size > 1000
 
 
 def test_fast_cnn_is_trained_by_one_view_and_saved_with_six():

@@ -16,6 +16,9 @@ PARAMETERS: dict[str, Any] = {
     "dropout": [],
     "activation": "relu",
     "pretrained_weights": None,
+    "augmentation": "none",
+    "mixup": 0.0,
+    "cutmix": 0.0,
     "fine_tune_from": None,
     "epochs": 3,
     "learning_rate": 0.001,
@@ -35,6 +38,7 @@ def write_run(
     names: bool = False,
     heat: bool = True,
     twins: tuple[int, ...] = (),
+    first_labels: tuple[tuple[float, ...], ...] = (),
     dataset: dict[str, Any] | None = None,
     **parameters: Any,
 ) -> None:
@@ -42,7 +46,7 @@ def write_run(
 
     Image i of a part is of class i modulo their number; the first `wrong` test
     images are taken for the class after their own, each a little less surely
-    than the one before.
+    than the one before. `first_labels` are those of the images that training saw first.
     """
     generator = np.random.default_rng(0)
     count = len(classes)
@@ -75,6 +79,9 @@ def write_run(
     _write_scores(classes, labels["test"], predicted, TOTAL)
     _write_predictions(classes, labels["test"], predicted, names)
     _write_explanations(size, list(range(wrong)), heat)
+    first = np.array(first_labels, "float32").reshape(len(first_labels), count)
+    seen = np.zeros((len(first), size, size, channels), np.uint8)
+    np.savez(paths.FIRST_BATCH, images=seen, labels=first)
     _write_layers((size, size, channels), count, TOTAL)
     _write_trust(tested, twins)
 

@@ -11,8 +11,9 @@ from pipeline.networks.graph import base_layers
 from pipeline.parameters.fine_tuning import first_layer
 from pipeline.pretrained.arrays import array_names, digest, layout
 from pipeline.pretrained.frozen import FrozenBase
-from pipeline.pretrained.weights import load_into, save_arrays
+from pipeline.pretrained.weights import load_into
 from pipeline.pretrained.weights_file import read_file
+from pipeline.runtime.arrays import save_arrays
 from tests.pipeline.networks.support import IMAGENET, marked, outputs_of, randomised
 
 FUNCTIONS = {

@@ -13,7 +13,7 @@ from pipeline.networks import registry
 from pipeline.networks.bases import ImageNet, KerasFile
 from pipeline.pretrained import imagenet
 from pipeline.pretrained.arrays import digest
-from pipeline.pretrained.weights import save_arrays
+from pipeline.runtime.arrays import save_arrays
 from tests.pipeline.networks.support import marked
 from tests.pipeline.pretrained.support import (
     FAKE,

@@ -7,7 +7,8 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.networks import build
 from pipeline.pretrained.frozen import FrozenBase, batch_size
-from pipeline.pretrained.weights import load_into, save_arrays
+from pipeline.pretrained.weights import load_into
+from pipeline.runtime.arrays import save_arrays
 
 IMAGENET = {"method": "imagenet", "mean": [0.0] * 3, "variance": [1.0] * 3}
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.pretrained.arrays import digest, layout
-from pipeline.pretrained.weights import save_arrays
 from pipeline.pretrained.weights_file import read_file as read_file_of
+from pipeline.runtime.arrays import save_arrays
 from tests.pipeline.pretrained.support import write_legacy_h5, write_nested_h5
 
 
