@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.evaluation.unlike import Unlike
 from pipeline.runtime.arrays import save_arrays
@@ -29,7 +30,7 @@ class Reference:
     unlike: Unlike
 
     def save(self, path: Path) -> None:
-        arrays = {
+        arrays: dict[str, npt.ArrayLike] = {
             "temperature": np.float64(self.temperature),
             "applied": np.bool_(self.applied),
             "scores": self.scores.astype("float32"),
