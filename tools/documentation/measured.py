@@ -134,8 +134,8 @@ def peers_table(reports: Path) -> str:
     """What of reports/peers.csv a README has room for; docs/peers.md has all of it."""
     heads = {
         "lines": "lines to write",
-        "cpu_mnist_5k_s": "processor seconds, digits",
-        "cpu_photos_s": "photographs",
+        "first_model_mnist_5k_s": "seconds to a first model, digits",
+        "first_model_photos_s": "photographs",
         "accuracy_mnist_5k": "accuracy, digits",
         "accuracy_photos": "photographs",
         "same_bytes": "the same bytes again",

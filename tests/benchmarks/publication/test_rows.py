@@ -36,7 +36,7 @@ def test_the_rows_are_those_of_the_sources(base):
     )
     seeds = [each.parameters["seed"] for each in named(rows, "mnist-deep").experiments]
     assert seeds == [777, 778, 779]
-    assert [row.name for row in rows if row.open] == ["cifar100"]
+    assert [row.name for row in rows if row.open] == ["cifar100", "cifar100-fourth"]
     assert "cifar100" not in [row.name for row in chosen(rows, [])]
     assert [row.name for row in chosen(rows, ["cifar100"])] == ["cifar100"]
     with pytest.raises(PipelineError, match="--only: mnst: no such row; did you mean mnist"):

@@ -220,4 +220,4 @@ def test_the_examples_in_the_repository_are_right(base):
     folder = REPOSITORY / "experiments"
     assert len({each.name for each in expanded(folder / "example.yaml", base)}) == 12
     assert Space("", read_file(folder / "search.yaml"), base).search.trials == 12
-    assert len(read_rows(folder / "published.yaml", base, {}, quick=False)) == 13
+    assert len(read_rows(folder / "published.yaml", base, {}, quick=False)) == 14
