@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tools.documentation import measured
 
@@ -26,6 +27,24 @@ def test_a_goal_says_by_how_much_it_was_missed(tmp_path: Path) -> None:
     ]
 
 
+def test_goals_of_two_machines_and_several_days_say_so(tmp_path: Path) -> None:
+    def pair(processor: str, began: str, ended: str, others: float) -> dict[str, Any]:
+        machine = {"processors": 2, "processor": processor, "flags": ["avx2"]}
+        found = {"from": f"{began}T22:00:00", "to": f"{ended}T01:00:00", "machine": machine}
+        return {"measured": {**found, "others_at_most": others}}
+
+    pairs = {
+        "a": pair("Intel", "2026-11-23", "2026-11-24", 0.01),
+        "b": pair("AMD", "2026-11-22", "2026-11-22", 0.05),
+        "c": {"about": "not measured"},
+    }
+    (tmp_path / "benchmark.json").write_text(json.dumps({"pairs": pairs}))
+    assert measured.machine_words(tmp_path).startswith(
+        "Measured on 2 processors of an AMD (avx2), and on 2 processors of an Intel (avx2), "
+        "2026-11-22 to 2026-11-24; other programs used 5% of them at most."
+    )
+
+
 def test_a_table_without_its_file_is_left_out(tmp_path: Path) -> None:
     for made in (measured.goals_table, measured.peers_table, measured.published_table,
                  measured.results_table, measured.precision_table, measured.machine_words):  # fmt: skip
@@ -34,10 +53,10 @@ def test_a_table_without_its_file_is_left_out(tmp_path: Path) -> None:
 
 def test_peers(tmp_path: Path) -> None:
     (tmp_path / "peers.csv").write_text(
-        "tool,version,lines,cpu_mnist_5k_s,accuracy_mnist_5k,same_bytes,killed,shows\n"
+        "tool,version,lines,first_model_mnist_5k_s,accuracy_mnist_5k,same_bytes,killed,shows\n"
         "ours,,1,40,0.964,yes,an epoch,a report\nfastai,2.8,12,20,0.97,no,,\n"
     )
     head, _, ours, fastai = measured.peers_table(tmp_path).splitlines()
-    assert head.startswith("| tool | lines to write | processor seconds, digits | accuracy")
+    assert head.startswith("| tool | lines to write | seconds to a first model, digits |")
     assert ours == "| ours | 1 | 40 | 0.964 | yes | an epoch |"
     assert fastai == "| fastai 2.8 | 12 | 20 | 0.97 | no | – |"
