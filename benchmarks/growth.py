@@ -180,7 +180,7 @@ def page(axes: Mapping[str, Sequence[Mapping[str, Any]]], where: str) -> str:
 
 def _key(place: Place, where: str) -> str:
     """A digest of what is asked, of the code that runs, and of the machine."""
-    code = combined(entry_code(place.model, None, paths.root(), left_out=()))
+    code = combined(entry_code(place.model, None, paths.root(), left_out=measuring.LEFT_OUT))
     text = json.dumps([asdict(place), code, where])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

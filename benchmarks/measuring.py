@@ -21,6 +21,8 @@ from tools.experiments.worker import why
 # Keras' line at the end of an epoch, validation with it: '22/22 - 7s - 316ms/step - …'.
 EPOCH = re.compile(r"\d+/\d+ - \d+m?s - ")
 ACCURACY = re.compile(r"accuracy +(\d\.\d+)$")
+# Of the code that decides a measurement: how a picture looks takes no time to speak of.
+LEFT_OUT = ("pipeline.figures",)
 # Linux counts the resident memory in KiB, macOS in bytes.
 RSS_UNIT = 2**10 if sys.platform == "linux" else 1
 

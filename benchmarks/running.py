@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from benchmarks import machine
 from benchmarks.definition import Definition, Pair, Variant, filled_in
 from benchmarks.journal import Journal, Record, latest
-from benchmarks.measuring import Measured
+from benchmarks.measuring import LEFT_OUT, Measured
 from benchmarks.workspace import Workspace, with_parameters
 from pipeline.errors import PipelineError
 from pipeline.parameters.code import entry_code
@@ -73,15 +73,15 @@ class Benchmark:
         return latest(record for record in self.journal.read() if stands(record))
 
     def code(self, pair: Pair, variant: Variant) -> str:
-        """A digest of the code that a measurement runs, what only records included; the commit
-        where the folder's code is another, for it is the commit's that runs."""
+        """A digest of the code that a measurement runs, what only records included, pictures not;
+        the commit where the folder's code is another, for it is the commit's that runs."""
         if not self.is_committed:
             return self.commit
         workspace = self.definition.workspaces[pair.workspace]
         asked = {**self.base.values, **workspace, **pair.overrides, **variant.overrides}
         root = self.repository.root
-        stages = combined(entry_code(asked["model"], None, root, left_out=()))
-        modules = source.closure(*variant.modules, root=root, left_out=())
+        stages = combined(entry_code(asked["model"], None, root, left_out=LEFT_OUT))
+        modules = source.closure(*variant.modules, root=root, left_out=LEFT_OUT)
         return source.digest(modules, stages)[:16]
 
     def run(

@@ -321,7 +321,7 @@ def test_a_change_is_measured_anew_where_it_runs_and_nowhere_else(repository):
     assert standing() == []
     measure()
     change(repository / "pipeline/figures/style.py", "OTHER = True\n")
-    assert standing() == ["A", "B"]  # the report decides no figure
+    assert standing() == ["A", "B"]  # how a picture looks
 
     # Code that no commit has does not run, and what runs is not called by its digest.
     for path, kept in ((script, ["A"]), (repository / "stages/train.py", [])):
