@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.figures import names, sheets, tiles
 
 SIZE = 112  # pixels, the longer side
+LEAST = 0.005  # a smaller share of a label would be 0%
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def seen_first(images: np.ndarray, labels: np.ndarray) -> list[Seen]:
     """The arrays of data/first_batch.npz (see `pipeline.training.first_batch`) as pictures."""
     seen = []
     for image, label in zip(images, labels, strict=True):
-        mixed = [int(k) for k in np.argsort(-label, kind="stable") if label[k] > 0]
+        mixed = [int(k) for k in np.argsort(-label, kind="stable") if label[k] >= LEAST]
         picture = tiles.shrunk(tiles.rgb(image), SIZE)
         seen.append(Seen(picture, {k: float(label[k]) for k in mixed}))
     return seen

@@ -156,11 +156,14 @@ def test_what_training_saw_first_stands_under_data_where_it_was_altered():
     write_run()
     assert "As training saw them" not in report().text
     shutil.rmtree("data")
-    write_run(first_labels=((0, 1, 0), (0.25, 0, 0.75)), augmentation="affine", mixup=0.2)
+    write_run(first_labels=((0.001, 0.999, 0), (0.25, 0, 0.75)), augmentation="affine", mixup=0.2)
     text = report().text
-    assert "the first 2 images of the first step, augmented ( affine ) and mixed" in text
+    assert "the first 2 images of the first step, augmented ( affine ), mixed" in text
     assert "dog bird 75%, cat 25%" in re.sub(" +", " ", text)
     assert (paths.FIGURES / "first_batch.png").exists()
+    shutil.rmtree("data")
+    write_run(first_labels=((0.25, 0, 0.75),), mixup=0.2)
+    assert "the first 1 images of the first step, mixed, with" in report().text
 
 
 def test_names_are_text_not_markup_and_korean_ones_stay_as_they_are():
