@@ -1,11 +1,13 @@
 """The report's page: template and words to one HTML file that needs no network."""
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 TEMPLATE = "report.html.j2"
 
@@ -21,6 +23,7 @@ def render(context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "breakable": breakable,
         "data_uri": data_uri,
         "percent": percent,
         "count": lambda number: f"{number:,}",
@@ -28,6 +31,11 @@ def render(context: Mapping[str, Any]) -> str:
         "value": value,
     }
     return environment.get_template(TEMPLATE).render(context)
+
+
+def breakable(name: str) -> Markup:
+    """A file's name that may be broken before a dot or a line and after a slash."""
+    return Markup("<wbr>").join(re.split(r"(?<=/)|(?=[._-])", name))
 
 
 def data_uri(png: bytes) -> str:

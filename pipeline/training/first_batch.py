@@ -23,9 +23,13 @@ def write(parameters: TrainParameters, dataset: dict[str, Any]) -> bool:
     """
     altered = parameters.augmentation != "none" or bool(parameters.mixup or parameters.cutmix)
     images = load_array(paths.PREPARED / "train_images.npy")
-    images, targets, *_ = training_batches(images, parameters, dataset)[0]
-    two = targets.shape[1] == 1  # the column of class 1
-    labels = np.concatenate([1 - targets, targets], axis=1) if two else targets
-    shown = SHOWN if altered else 0
-    save_arrays(paths.FIRST_BATCH, {"images": images[:shown], "labels": labels[:shown]})
+    if altered:
+        images, targets, *_ = training_batches(images, parameters, dataset)[0]
+        two = targets.shape[1] == 1  # the column of class 1
+        labels = np.concatenate([1 - targets, targets], axis=1) if two else targets
+        shown = {"images": images[:SHOWN], "labels": labels[:SHOWN]}
+    else:
+        labels = np.zeros((0, len(dataset["classes"])), np.float32)
+        shown = {"images": images[:0], "labels": labels}
+    save_arrays(paths.FIRST_BATCH, shown)
     return altered

@@ -10,6 +10,7 @@ array's shape.
 """
 
 import os
+import weakref
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class Ahead:
         mapped = isinstance(inputs, np.memmap) and inputs.filename is not None
         if mapped and inputs.nbytes > WHOLE_BYTES and hasattr(os, "posix_fadvise"):
             self._file = os.open(inputs.filename, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._file)
 
     def look(self, epoch: int, rows: np.ndarray, position: int) -> None:
         """`position` is the next image's place in `rows`, the order of the epoch."""

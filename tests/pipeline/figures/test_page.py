@@ -35,3 +35,9 @@ def test_pictures_are_inside_the_page() -> None:
     head, body = page.data_uri(b"\x89PNG").split(",")
     assert head == "data:image/png;base64"
     assert base64.b64decode(body) == b"\x89PNG"
+
+
+def test_names_break_at_their_parts_and_are_escaped() -> None:
+    assert page.breakable("cats/cat_1.jpg") == "cats/<wbr>cat<wbr>_1<wbr>.jpg"
+    assert page.breakable("a<b>.png") == "a&lt;b&gt;<wbr>.png"
+    assert page.breakable("test image 7") == "test image 7"

@@ -1,5 +1,6 @@
 """The order of an epoch: of all images at random, or block by block where they are too many."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,21 @@ def test_the_next_blocks_are_asked_for(tmp_path: Path, monkeypatch: pytest.Monke
             rows = shuffling.order(0, epoch, inputs)[batch * 6 : batch * 6 + 6]
             assert {inputs.offset + row // 10 * 40 for row in rows.tolist()} <= set(asked)
         assert sorted(asked) == [inputs.offset + 40 * block for block in range(9)]
+
+
+@pytest.mark.usefixtures("small")
+def test_the_file_is_closed_with_the_last_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "images.npy", images(90))
+    opened: list[int] = []
+    monkeypatch.setattr(shuffling.os, "posix_fadvise", lambda file, *rest: opened.append(file))
+    ahead = shuffling.Ahead(load_array(tmp_path / "images.npy"))
+    ahead.look(0, np.arange(90), 0)
+    os.fstat(opened[0])
+    del ahead
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
 
 
 @pytest.mark.usefixtures("small")
