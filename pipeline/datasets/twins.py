@@ -15,6 +15,7 @@ until its images differ in nothing (neural collapse, arXiv 2008.08186), and what
 to be left out of training must be known before.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,7 +38,8 @@ DIFFERENT = 18  # bits of the hashes' 64
 # are compared with all.
 COMPARED = 100_000
 _BLOCK_BYTES = 32 << 20
-_STEP = 4096  # images shrunk at a time
+_GROUP = 64  # cosines of which the largest is looked at first, at most
+_STEP_BYTES = 16 << 20  # of images, shrunk at a time, as float32
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,29 @@ def _neighbours(
         block = rows[start : start + step]
         cosines = vectors[block] @ vectors.T
         cosines[np.arange(len(block)), block] = -2
-        others = np.argpartition(cosines, -count, axis=1)[:, -count:]
+        others = largest(cosines, count)
         near = np.take_along_axis(cosines, others, axis=1)
         yield block, others, np.sqrt(np.maximum(2 - 2 * near, 0))
+
+
+def largest(values: np.ndarray, count: int) -> Indices:
+    """The columns of the `count` largest of each row, int64 (n, count), in no order.
+
+    As `argpartition`, in a sixth of its time where a row is long: `count` groups have a member
+    that reaches the count-th of the groups' largest, so no smaller value can be among them.
+    """
+    size = min(_GROUP, values.shape[1] // (4 * count))
+    if size < 8:
+        return np.argpartition(values, -count, axis=1)[:, -count:]
+    groups = values.shape[1] // size
+    tops = values[:, : groups * size].reshape(len(values), groups, size).max(axis=2)
+    limits = np.partition(tops, -count, axis=1)[:, -count]
+    found = np.empty((len(values), count), "int64")
+    for row, limit in enumerate(limits):
+        reaching = np.flatnonzero(values[row] >= limit)
+        nearest = np.argpartition(values[row, reaching], -count)[-count:]
+        found[row] = reaching[nearest]
+    return found
 
 
 def _areas(images: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -187,5 +209,6 @@ def _areas(images: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _in_steps(images: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), _STEP):
-        yield np.asarray(images[start : start + _STEP])
+    step = max(1, _STEP_BYTES // (4 * math.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        yield np.asarray(images[start : start + step])

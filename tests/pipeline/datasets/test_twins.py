@@ -132,3 +132,16 @@ def test_a_base_s_features_are_a_further_opinion():
     assert found["tested"] == [199]
     assert found["shown"][0]["by"] == "pixels and edges and features"
     assert set(found["dimensions"]) == {"pixels", "edges", "features"}
+
+
+@pytest.mark.parametrize("columns", [60, 1_599, 1_600, 3_000, 20_001])
+def test_the_largest_are_those_that_a_sort_finds(columns: int) -> None:
+    generator = np.random.default_rng(columns)
+    values = generator.normal(size=(7, columns)).astype("float32")
+    values[1] = 0.5  # all the same
+    values[2] = np.sort(values[2])  # the largest share a group
+    values[3] = generator.integers(0, 3, columns)
+    found = twins.largest(values, 50)
+    assert all(len(set(row)) == 50 for row in found.tolist())
+    nearest = np.sort(np.take_along_axis(values, found, axis=1), axis=1)
+    np.testing.assert_array_equal(nearest, np.sort(values, axis=1)[:, -50:])
