@@ -76,7 +76,7 @@ def test_blocks_give_what_one_block_gives(monkeypatch):
     images[140] = changed(images[2])
     whole = twins.find(twins.shrunk(images), twins.hashes(images))
     monkeypatch.setattr(twins, "_BLOCK_BYTES", 150 * 4 * 7)  # seven rows
-    monkeypatch.setattr(twins, "_STEP", 11)
+    monkeypatch.setattr(twins, "_STEP_BYTES", 11 * 4 * images[0].size)
     parts = twins.find(twins.shrunk(images), twins.hashes(images))
     assert whole.first.tolist() == parts.first.tolist() == [2]
     np.testing.assert_allclose(whole.chance, parts.chance, rtol=1e-3)
