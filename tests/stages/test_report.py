@@ -45,7 +45,7 @@ class Page(HTMLParser):
         self.ids += [found["id"] or ""] if "id" in found else []
         if tag == "img":
             self.pictures.append(found)
-        if tag not in ("img", "meta", "br"):
+        if tag not in ("img", "meta", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
