@@ -1,7 +1,7 @@
 """What it costs to grow: seconds and memory of every stage, at growing places.
 
-    python -m benchmarks.growth            # up to 200,000 images, an hour; resumes
-    python -m benchmarks.growth --reduced  # up to 8,000, ten minutes; writes no page
+    python -m benchmarks.growth            # up to 200,000 images, 12 minutes; resumes
+    python -m benchmarks.growth --reduced  # up to 8,000; writes no page
 
 The quantities are images, pixels a side, classes, the network's parameters, and images through
 a frozen base, each with the others held. The images are drawn (`benchmarks.synthetic`); a stage is
@@ -187,7 +187,7 @@ def _key(place: Place, where: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = program_parser("benchmarks.growth", __doc__)
-    parser.add_argument("--reduced", action="store_true", help="small places, ten minutes")
+    parser.add_argument("--reduced", action="store_true", help="small places")
     parser.add_argument("--again", action="store_true", help="measure what is measured already")
     parser.add_argument("--folder", type=Path, help="data and logs (default: .state/growth)")
     return parser
